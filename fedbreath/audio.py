@@ -1,0 +1,254 @@
+"""From a file to log-mel: decode, mono, 16 kHz, level, short-time spectrum, mel, log.
+
+The chain, in order:
+
+1. decode with libsndfile (WAV, FLAC, Ogg, MP3 ...), else with FFmpeg (WebM, M4A ...);
+2. mono: the channel with the greatest root mean square. Channels are never averaged,
+   since the two sides of a telephone call are different signals;
+3. resample to `FrontEnd.sample_rate` with soxr HQ, whose alias rejection keeps the
+   recording device's rate from marking the spectrum near the band edge;
+4. level: divide by the recording's root mean square (`FrontEnd.level`);
+5. |STFT|^2 with a Hann window, mel filter bank (HTK scale), natural logarithm of the
+   energy, no lower than `FrontEnd.floor`.
+
+All of it is per recording: no number is taken from other recordings.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from fedbreath import _torchaudio
+from fedbreath.errors import AudioError
+from fedbreath.recording import Recording
+
+#: A peak below this (-80 dB re full scale) counts as silence.
+SILENT_PEAK = 1e-4
+
+#: Audio longer than this is refused: a bound on memory, far above any recording here.
+MAX_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Parameters of the log-mel front end. ``docs/choices.md`` says what was measured.
+
+    Attributes:
+        sample_rate: Hz, after resampling.
+        window: Hann window, s.
+        hop: Step between frames, s.
+        fft: Points of the transform, at least the window's samples.
+        mels: Mel bands.
+        low: Lower edge of the filter bank, Hz.
+        high: Upper edge of the filter bank, Hz.
+        floor: Least mel energy before the logarithm.
+        level: ``rms`` divides each recording by its root mean square; ``none`` does not.
+        min_seconds: Shorter recordings are refused.
+        mean: Public constant subtracted from log-mels before an encoder sees them.
+        sd: Public constant that they are then divided by.
+    """
+
+    sample_rate: int = 16_000
+    window: float = 0.032
+    hop: float = 0.016
+    fft: int = 1024
+    mels: int = 64
+    low: float = 50.0
+    high: float = 8_000.0
+    floor: float = 1e-7
+    level: Literal["rms", "none"] = "rms"
+    min_seconds: float = 0.2
+    mean: float = -1.0
+    sd: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "window", "hop", "fft", "mels", "floor", "sd"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        if self.fft < self.window_samples:
+            raise ValueError(
+                f"fft must be >= the window's {self.window_samples} samples, got {self.fft}"
+            )
+        if not 0 <= self.low < self.high <= self.sample_rate / 2:
+            raise ValueError(
+                f"low and high must satisfy 0 <= low < high <= {self.sample_rate / 2:g} Hz, "
+                f"got {self.low:g} and {self.high:g}"
+            )
+
+    @property
+    def window_samples(self) -> int:
+        """Samples of the window at `sample_rate`."""
+        return round(self.window * self.sample_rate)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples between two frames."""
+        return round(self.hop * self.sample_rate)
+
+    def frames(self, seconds: float) -> int:
+        """Frames of a crop of so many seconds, at least one.
+
+        >>> FrontEnd().frames(1.0)
+        62
+        """
+        return max(1, int(seconds / self.hop))
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A decoded, mono waveform.
+
+    Attributes:
+        samples: Shape (samples,), float32, full scale 1.
+        sample_rate: Hz, as recorded.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration, s."""
+        return len(self.samples) / self.sample_rate
+
+
+def read(recording: Recording) -> Sound:
+    """Decode a recording to one channel at its own sample rate.
+
+    Raises:
+        AudioError: The file is missing, empty, not audio, truncated, longer than an hour,
+            holds values that are not finite, or is silent.
+    """
+    if isinstance(recording.source, Path):
+        samples, rate = _decode(recording.source)
+    else:
+        samples, rate = recording.source()
+        samples = np.atleast_2d(samples)
+    if samples.shape[1] == 0:
+        raise AudioError("empty: no samples")
+    if not np.isfinite(samples).all():
+        raise AudioError("holds NaN or infinite samples")
+    mono = loudest_channel(samples)
+    if np.abs(mono).max() < SILENT_PEAK:
+        raise AudioError(f"silent: peak below {20 * np.log10(SILENT_PEAK):.0f} dB of full scale")
+    return Sound(mono, rate)
+
+
+def loudest_channel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The channel with the greatest root mean square; (channels, n) -> (n,).
+
+    >>> loudest_channel(np.array([[0.1, -0.1], [0.5, -0.5]], np.float32)).tolist()
+    [0.5, -0.5]
+    """
+    if len(samples) == 1:
+        return samples[0]
+    power = np.square(samples, dtype=np.float64).sum(axis=1)
+    return np.ascontiguousarray(samples[int(power.argmax())])
+
+
+def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Decode a file; (channels, samples) and Hz."""
+    if not path.is_file():
+        raise AudioError("no such file")
+    if path.stat().st_size == 0:
+        raise AudioError("empty file")
+    try:
+        with soundfile.SoundFile(path) as file:
+            claimed, rate = file.frames, file.samplerate
+            if claimed / rate > MAX_SECONDS:
+                raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
+            samples = file.read(dtype="float32", always_2d=True).T
+            if "should be" in file.extra_info or samples.shape[1] < claimed:
+                raise AudioError("truncated: the file holds less than its header says")
+            return samples, rate
+    except soundfile.LibsndfileError as error:
+        return _decode_with_ffmpeg(path, error)
+
+
+def _decode_with_ffmpeg(
+    path: Path, first: soundfile.LibsndfileError
+) -> tuple[NDArray[np.float32], int]:
+    import av  # noqa: PLC0415 - 30 ms of import that most data sets never need
+
+    try:
+        with av.open(str(path), metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                raise AudioError("holds no audio stream")
+            stream = container.streams.audio[0]
+            rate = int(stream.rate)
+            resampler = av.AudioResampler(format="fltp", rate=rate)
+            blocks: list[NDArray[np.float32]] = []
+            total = 0
+            for frame in container.decode(stream):
+                for block in resampler.resample(frame):
+                    blocks.append(block.to_ndarray())
+                    total += blocks[-1].shape[1]
+                if total / rate > MAX_SECONDS:
+                    raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
+    except (av.FFmpegError, ValueError) as error:
+        raise AudioError(
+            f"cannot be decoded: libsndfile says {first.error_string!r}, FFmpeg says {error!s}"
+        ) from None
+    if not blocks:
+        raise AudioError("empty: no samples")
+    return np.concatenate(blocks, axis=1), rate
+
+
+def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
+    """Natural-log mel energies of a sound.
+
+    Args:
+        sound: A mono waveform at any rate.
+        front_end: The parameters.
+
+    Returns:
+        Shape (frames, mels), float32; frames = 1 + samples // hop, centred, with the
+        edges reflected.
+
+    Raises:
+        AudioError: Shorter than `FrontEnd.min_seconds`.
+    """
+    if sound.seconds < front_end.min_seconds:
+        raise AudioError(
+            f"too short: {sound.seconds:.3f} s, at least {front_end.min_seconds:g} s are needed"
+        )
+    samples = soxr.resample(sound.samples, sound.sample_rate, front_end.sample_rate, "HQ")
+    if front_end.level == "rms":
+        samples = samples / np.sqrt(np.square(samples, dtype=np.float64).mean())
+    window, bank = _tables(front_end)
+    spectrum = torch.stft(
+        torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)),
+        n_fft=front_end.fft,
+        hop_length=front_end.hop_samples,
+        win_length=front_end.window_samples,
+        window=window,
+        center=True,
+        pad_mode="reflect",
+        return_complex=True,
+    )
+    power = spectrum.real.square() + spectrum.imag.square()
+    energy = power.T @ bank
+    log: NDArray[np.float32] = energy.clamp_min_(front_end.floor).log_().numpy()
+    return log
+
+
+@functools.lru_cache(maxsize=8)
+def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
+    """The Hann window, and the mel filter bank of shape (fft // 2 + 1, mels)."""
+    bank = _torchaudio.load().functional.melscale_fbanks(
+        n_freqs=front_end.fft // 2 + 1,
+        f_min=front_end.low,
+        f_max=front_end.high,
+        n_mels=front_end.mels,
+        sample_rate=front_end.sample_rate,
+        norm=None,
+        mel_scale="htk",
+    )
+    return torch.hann_window(front_end.window_samples), bank

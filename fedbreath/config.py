@@ -1,0 +1,457 @@
+"""The typed run configuration: ``load(overrides) -> Config``.
+
+YAML under ``configs/`` only chooses values; the schema is dataclasses. A component
+(data set, encoder, objective, mechanism, strategy, task ...) is one module with a
+``Config`` dataclass and one class that takes it first; its YAML names that class as
+``_target_``. This module knows the groups and where their components live, and no
+concrete component. Since a target is code, only classes of a group's own package are
+accepted, and the name is checked before anything is imported.
+
+Hydra composes the YAML; the result is checked field by field against the dataclasses,
+so that a misspelt key or a wrong type is one sentence and never a surprise at round 19.
+"""
+
+import dataclasses
+import difflib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import json
+import shlex
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fedbreath.audio import FrontEnd
+from fedbreath.errors import ConfigError
+from fedbreath.views import Views
+
+#: The library's groups and the package their components must live in. The application
+#: adds its own (strategy, partition, engine).
+LIBRARY: Mapping[str, str] = {
+    "data": "fedbreath.datasets",
+    "encoder": "fedbreath.encoders",
+    "objective": "fedbreath.objectives",
+    "privacy": "fedbreath.privacy",
+    "tasks": "fedbreath.downstream",
+}
+
+#: Settings that say where and how fast, never what: they do not enter the digest.
+_NOT_DIGESTED = ("out", "resume", "cache", "engine")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component's class with its checked configuration, not yet built.
+
+    Attributes:
+        target: The class that the YAML's ``_target_`` names.
+        config: An instance of that module's ``Config``.
+    """
+
+    target: type
+    config: Any
+
+    def build(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the component: ``target(config, *args, **kwargs)``."""
+        return self.target(self.config, *args, **kwargs)
+
+    @property
+    def name(self) -> str:
+        """The component's module name, which is its YAML's name by convention."""
+        return self.target.__module__.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The local fit of one client in one round.
+
+    Attributes:
+        steps: Optimiser steps a client takes in a round.
+        batch_size: Recordings a step draws (pairs of views), at most what the site has.
+        learning_rate: AdamW's step size.
+        weight_decay: AdamW's decoupled weight decay.
+        optimizer_state: ``kept`` at the site from round to round, or ``fresh`` each round.
+        head: The projection head stays at the site (``local``) or travels with the
+            encoder and is averaged (``averaged``).
+    """
+
+    steps: int = 8
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    optimizer_state: Literal["kept", "fresh"] = "kept"
+    head: Literal["local", "averaged"] = "local"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size must be >= 2, got {self.batch_size}")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay must be >= 0, got {self.weight_decay}")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is kept out of pretraining to be tested on.
+
+    Attributes:
+        test: Share of a data set's persons that are test persons.
+        seed: Chooses them; apart from the run's seed, so that seeds are comparable.
+    """
+
+    test: float = 0.4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.test < 1:
+            raise ValueError(f"test must lie between 0 and 1, got {self.test}")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the frozen encoder is scored.
+
+    Attributes:
+        every: Rounds between two probes of the global encoder (the last round always).
+        bootstrap: Resamples of the test subjects behind each interval.
+        random_seeds: Untrained networks that the encoder is compared with.
+        min_subjects: A class with fewer test subjects than this gives no score.
+        baselines: Whether to train the local-only and centralised encoders too.
+    """
+
+    every: int = 5
+    bootstrap: int = 1000
+    random_seeds: int = 3
+    min_subjects: int = 10
+    baselines: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("every", "bootstrap", "random_seeds", "min_subjects"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One run: every choice, checked.
+
+    Groups whose package the caller did not pass are None: a client has no business
+    with the strategy. `digest` identifies what was computed (not where or how fast).
+
+    Attributes:
+        seed: Fixes everything without privacy: initial weights, views, draws.
+        rounds: Rounds of federation.
+        out: Folder for everything of the run; None makes a dated one under ``runs/``.
+        resume: Folder of a run to go on with.
+        cache: Folder of the feature stores; None means the user's cache folder.
+    """
+
+    seed: int
+    rounds: int
+    out: str | None
+    resume: str | None
+    cache: str | None
+    front_end: FrontEnd
+    views: Views
+    split: Split
+    training: Training
+    evaluation: Evaluation
+    data: Component
+    encoder: Component
+    objective: Component
+    privacy: Component
+    tasks: Mapping[str, Component]
+    strategy: Component | None = None
+    partition: Component | None = None
+    engine: Component | None = None
+    tree: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise ValueError(f"rounds must be >= 1, got {self.rounds}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be >= 0, got {self.seed}")
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 over all that decides the result."""
+        return digest({k: v for k, v in self.tree.items() if k not in _NOT_DIGESTED})
+
+
+def digest(tree: Any) -> str:
+    """Twelve hexadecimal digits that identify a tree of plain values.
+
+    >>> digest({"a": 1}) == digest({"a": 1}) != digest({"a": 2})
+    True
+    """
+    text = json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def config_dir() -> Path:
+    """The folder of YAML: beside the package in a checkout or bundle, inside it in a wheel.
+
+    Raises:
+        ConfigError: Neither is there.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package.parent / "configs", package / "configs"):
+        if folder.is_dir():
+            return folder
+    raise ConfigError(f"no configs folder beside or inside {package}: the installation is broken")
+
+
+def choices(group: str) -> list[str]:
+    """The names of a group's YAML files, sorted."""
+    return sorted(p.stem for p in (config_dir() / group).glob("*.yaml"))
+
+
+def load(overrides: str | Sequence[str] = (), packages: Mapping[str, str] = LIBRARY) -> Config:
+    """Compose and check the configuration of a run.
+
+    Args:
+        overrides: Hydra overrides, as a list or as one string separated by blanks.
+        packages: Group name to package; groups that are not named here are not built.
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        ConfigError: Unknown key or choice, wrong type, value out of range, a target that
+            is no component of its group's package.
+    """
+    words = shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
+    return _load(tuple(words), tuple(sorted(packages.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _load(words: tuple[str, ...], packages: tuple[tuple[str, str], ...]) -> Config:
+    tree = _compose("config", words)
+    known = dict(packages)
+    fields: dict[str, Any] = {"tree": tree}
+    for key, node in tree.items():
+        if key in _GROUPS and key not in known:
+            continue
+        package = known.get(key)
+        fields[key] = _convert(_HINTS.get(key), node, key, package) if key in _HINTS else node
+    unknown = sorted(set(tree) - set(_HINTS))
+    if unknown:
+        raise ConfigError(_unknown_key(unknown[0], [k for k in _HINTS if k != "tree"]))
+    try:
+        return Config(**fields)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    except TypeError:
+        missing = [
+            f.name
+            for f in dataclasses.fields(Config)
+            if f.default is f.default_factory is dataclasses.MISSING and f.name not in fields
+        ]
+        raise ConfigError(f"the configuration lacks {', '.join(missing)}") from None
+
+
+def component(group: str, name: str, overrides: Sequence[str] = ()) -> Component:
+    """One component of a library group by its YAML's name, without a whole run.
+
+    Args:
+        group: One of `LIBRARY`.
+        name: The YAML's name.
+        overrides: Hydra overrides below the group: ``["root=/data"]``.
+
+    Raises:
+        ConfigError: As for `load`.
+    """
+    if name not in choices(group):
+        raise ConfigError(_unknown_choice(group, name))
+    tree = _compose(f"{group}/{name}", tuple(f"{group}.{word}" for word in overrides))
+    converted: Component = _convert(Component, tree[group], group, LIBRARY[group])
+    return converted
+
+
+def _compose(name: str, words: tuple[str, ...]) -> dict[str, Any]:
+    """Let Hydra compose, and put its complaints into one sentence."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        bad = next((w for w in words if "=" not in w), " ".join(words))
+        raise ConfigError(
+            f"cannot read the override {bad!r}: {_first_line(error)} "
+            "(write key=value; quote values with blanks or brackets)"
+        ) from None
+    for override in parsed:
+        _check_choice(override)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+            node = compose(name, list(words))
+        _check_missing(node)
+        tree = OmegaConf.to_container(node, resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_sentence(error, name, words, parsed)) from None
+    return typing.cast(dict[str, Any], tree)
+
+
+def _check_choice(override: Override) -> None:
+    group = override.key_or_group
+    if not (config_dir() / group).is_dir() or override.is_delete():
+        return
+    value = override.value()
+    for name in value if isinstance(value, list) else [value]:
+        if name is not None and str(name) not in choices(group):
+            raise ConfigError(_unknown_choice(group, str(name)))
+
+
+def _unknown_choice(group: str, name: str) -> str:
+    near = difflib.get_close_matches(name, choices(group), 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{group}={name}: no such choice; {hint}choose one of {', '.join(choices(group))}"
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+    return f"unknown key {key}; {hint}"
+
+
+def _sentence(
+    error: Exception, name: str, words: tuple[str, ...], parsed: Sequence[Override]
+) -> str:
+    """Hydra's complaint as one sentence: most often an override of a key that is not there."""
+    groups = [o for o in parsed if (config_dir() / o.key_or_group).is_dir()]
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+            base = compose(name, [o.input_line or "" for o in groups])
+    except (HydraException, OmegaConfBaseException):
+        return _first_line(error)
+    keys = _dotted(OmegaConf.to_container(base, resolve=False))
+    for override in parsed:
+        key = override.key_or_group
+        if override not in groups and key not in keys and not override.is_add():
+            return _unknown_key(key, keys)
+    return f"{_first_line(error)} (in {' '.join(words)})"
+
+
+def _dotted(tree: Any, prefix: str = "") -> list[str]:
+    if not isinstance(tree, dict):
+        return []
+    keys = [f"{prefix}{k}" for k in tree]
+    return keys + [d for k, v in tree.items() for d in _dotted(v, f"{prefix}{k}.")]
+
+
+def _check_missing(node: DictConfig) -> None:
+    missing = sorted(OmegaConf.missing_keys(node))
+    if missing:
+        key = missing[0]
+        example = "PATH" if key.endswith("root") else "VALUE"
+        raise ConfigError(f"{key} has no value: say {key}={example}")
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
+
+
+def _component(node: Any, where: str, package: str) -> Component:
+    if not isinstance(node, dict) or "_target_" not in node:
+        raise ConfigError(f"{where} must name a component by _target_, got {node!r}")
+    path = node["_target_"]
+    module_name, _, class_name = str(path).rpartition(".")
+    refusal = (
+        f"{where}._target_={path}: no component of ours "
+        f"(components of this group are classes in {package})"
+    )
+    if not module_name.startswith(f"{package}."):
+        raise ConfigError(refusal)
+    try:
+        if importlib.util.find_spec(module_name) is None:
+            raise ConfigError(refusal)
+    except ModuleNotFoundError:
+        raise ConfigError(refusal) from None
+    module = importlib.import_module(module_name)
+    target, schema = getattr(module, class_name, None), getattr(module, "Config", None)
+    if not (
+        isinstance(target, type)
+        and target is not schema
+        and target.__module__ == module_name
+        and dataclasses.is_dataclass(schema)
+    ):
+        raise ConfigError(refusal)
+    values = {k: v for k, v in node.items() if k != "_target_"}
+    return Component(target, _convert(schema, values, where, package))
+
+
+def _convert(hint: Any, node: Any, where: str, package: str | None) -> Any:  # noqa: PLR0911
+    """Check a plain value against a type hint; return it in the hint's own type."""
+    if hint is Component:
+        return _component(node, where, package or "")
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(hint, node, where, package)
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if node is None and type(None) in args:
+            return None
+        return _convert(next(a for a in args if a is not type(None)), node, where, package)
+    if origin is Literal:
+        if node not in args:
+            raise ConfigError(f"{where} must be one of {', '.join(map(str, args))}, got {node!r}")
+        return node
+    if origin is tuple:
+        if not isinstance(node, list):
+            raise ConfigError(f"{where} must be a list, got {node!r}")
+        return tuple(_convert(args[0], v, f"{where}[{i}]", package) for i, v in enumerate(node))
+    if origin is Mapping:
+        if not isinstance(node, dict):
+            raise ConfigError(f"{where} must be a mapping, got {node!r}")
+        return {str(k): _convert(args[1], v, f"{where}.{k}", package) for k, v in node.items()}
+    return _scalar(hint, node, where)
+
+
+def _dataclass(schema: Any, node: Any, where: str, package: str | None) -> Any:
+    if not isinstance(node, dict):
+        raise ConfigError(f"{where} must be a mapping of keys, got {node!r}")
+    hints = typing.get_type_hints(schema)
+    for key in node:
+        if key not in hints:
+            raise ConfigError(_unknown_key(f"{where}.{key}", [f"{where}.{k}" for k in hints]))
+    values = {k: _convert(hints[k], v, f"{where}.{k}", package) for k, v in node.items()}
+    try:
+        return schema(**values)
+    except ValueError as error:
+        raise ConfigError(f"{where}.{error}") from None
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def _scalar(hint: Any, node: Any, where: str) -> Any:
+    if hint is float and isinstance(node, int) and not isinstance(node, bool):
+        return float(node)
+    if type(node) is hint:
+        return node
+    raise ConfigError(f"{where} must be {_NAMES.get(hint, hint)}, got {node!r}")
+
+
+_HINTS = typing.get_type_hints(Config)
+_GROUPS = {name for name, hint in _HINTS.items() if Component in (hint, *typing.get_args(hint))}
+
+
+def to_yaml(config: Config) -> str:
+    """The whole resolved configuration as YAML, for ``--cfg``, run folders and reports."""
+    return yaml.safe_dump(dict(config.tree), sort_keys=False, allow_unicode=True)
