@@ -1,0 +1,1 @@
+"""The client application: one site's side of a federation. Knows Flower."""

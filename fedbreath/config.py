@@ -50,7 +50,7 @@ LIBRARY: Mapping[str, str] = {
 }
 
 #: Settings that say where and how fast, never what: they do not enter the digest.
-_NOT_DIGESTED = ("out", "resume", "cache", "engine")
+_NOT_DIGESTED = ("out", "resume", "cache", "engine", "patience")
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,24 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long a server waits for its clients; never without bound.
+
+    Attributes:
+        connect: For the least number of clients to be connected, s.
+        reply: For the replies of a round, s.
+    """
+
+    connect: float = 600.0
+    reply: float = 3600.0
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "reply"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
 class Config:
     """One run: every choice, checked.
 
@@ -172,6 +190,7 @@ class Config:
     split: Split
     training: Training
     evaluation: Evaluation
+    patience: Patience
     data: Component
     encoder: Component
     objective: Component
@@ -312,6 +331,8 @@ def _check_choice(override: Override) -> None:
     if not (config_dir() / group).is_dir() or override.is_delete():
         return
     value = override.value()
+    if value is None and group != "experiment":
+        raise ConfigError(f"{group}=null: a run needs one of {', '.join(choices(group))}")
     for name in value if isinstance(value, list) else [value]:
         if name is not None and str(name) not in choices(group):
             raise ConfigError(_unknown_choice(group, str(name)))
@@ -343,7 +364,9 @@ def _sentence(
     for override in parsed:
         key = override.key_or_group
         if override not in groups and key not in keys and not override.is_add():
-            return _unknown_key(key, keys)
+            parent = key.rpartition(".")[0]
+            beside = [k for k in keys if k.rpartition(".")[0] == parent]
+            return _unknown_key(key, beside or [k for k in keys if "." not in k])
     return f"{_first_line(error)} (in {' '.join(words)})"
 
 

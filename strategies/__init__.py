@@ -1,0 +1,1 @@
+"""Flower strategies: one thin file each, over the pure rules of ``fedbreath.aggregation``."""

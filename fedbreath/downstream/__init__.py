@@ -1,0 +1,1 @@
+"""Downstream: frozen encoder -> scores. Tasks, probes, intervals, controls."""

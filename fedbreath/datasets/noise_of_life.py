@@ -1,0 +1,86 @@
+"""noise-of-life: isolated coughs, breaths, sneezes and household noises.
+
+Source: https://github.com/amsehili/noise-of-life, A. Sehili; no paper. Licence: CC0 1.0,
+"apart from files from freesound.org that have a Creative Commons license different than
+0", which are not named.
+
+Layout: ``<Class>/<class>-<nnn>.wav`` (``BabyCry/babyCry-003.wav``). Persons are not known.
+Neighbouring numbers of a class sound like the same take, above all in ``Breathing``: runs
+of ten are kept together.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedbreath.datasets.layout import files, identify, locate
+from fedbreath.recording import Modality, Problem, Recording, Site
+
+#: The respiratory classes, as labels and modalities; every other is background.
+SOUNDS: dict[str, Modality] = {"Cough": "cough", "Breathing": "breath", "Sneeze": "sneeze"}
+
+_NAME = re.compile(r"([A-Za-z]+)-(\d+)", re.ASCII)
+_RUN = 10
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where noise-of-life lies.
+
+    Attributes:
+        root: The folder with the classes' folders, or one that holds it as
+            ``noise_of_life/``.
+    """
+
+    root: str
+
+
+class NoiseOfLife:
+    """The data set as one site without persons."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def sites(self) -> list[Site]:
+        """One site, ``noise_of_life``.
+
+        Raises:
+            DataError: The folder is missing or has not the layout.
+        """
+        layout = "folders such as Cough with cough-001.wav"
+        root, audio = locate(self.config.root, "noise_of_life", layout, _audio)
+        recordings, problems = [], []
+        for path in audio:
+            item = identify(path, root)
+            name = _NAME.fullmatch(path.stem)
+            # A file of another class than its folder's: either may be the wrong one.
+            if name is None or name.group(1).lower() != path.parent.name.lower():
+                reason = f"unknown name: not {path.parent.name}/<same class>-<nnn>.wav"
+                problems.append(Problem(item, reason))
+            else:
+                recordings.append(_recording(item, path, int(name.group(2))))
+        return [Site("noise_of_life", tuple(recordings), tuple(problems), stratify=("sound",))]
+
+
+def _audio(root: Path) -> list[Path]:
+    """Every WAV file in a class's folder: one where at least one file is named after it."""
+    found = []
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        inside = files(folder, ".wav")
+        if any(path.stem.lower().startswith(f"{folder.name.lower()}-") for path in inside):
+            found += inside
+    return found
+
+
+def _recording(item: str, path: Path, number: int) -> Recording:
+    kind = path.parent.name
+    first = number // _RUN * _RUN
+    return Recording(
+        id=item,
+        source=path,
+        dataset="noise_of_life",
+        subject=None,
+        modality=SOUNDS.get(kind, "background"),
+        labels={"sound": SOUNDS.get(kind, "other"), "class": kind},
+        block=f"{kind}/{first:03d}-{first + _RUN - 1:03d}",
+    )

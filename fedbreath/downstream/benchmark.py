@@ -1,0 +1,221 @@
+"""All tasks on one set of embeddings: who is trained on, who is tested on, what came out.
+
+`gather` fixes, before any encoder is seen, the recordings of every task and which of them
+are test recordings. `score` then takes one arm's embeddings and returns its class scores
+on the test recordings, together with two controls from the same embedding: how well the
+recording device and the site can be told.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbreath.downstream import probe
+from fedbreath.downstream.classification import Classification
+from fedbreath.downstream.score import auroc
+from fedbreath.features import Selection, Store
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: Controls are read at one moderate strength of regularisation.
+_CONTROL_STRENGTH = (1e-2,)
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task's recordings and its split.
+
+    Attributes:
+        name: The task's YAML name.
+        task: The rule.
+        rows: Positions in the pool of all recordings, shape (N,).
+        labels: Classes, shape (N,).
+        groups: Group of each recording, made unique over sites.
+        test: True for test recordings, shape (N,).
+        devices: Recording device of each, "" where unknown.
+        by_subject: Whether groups are persons.
+    """
+
+    name: str
+    task: Classification
+    rows: Ints
+    labels: Ints
+    groups: tuple[str, ...]
+    test: Bools
+    devices: tuple[str, ...]
+    by_subject: bool
+
+    def groups_of(self, mask: Bools) -> tuple[str, ...]:
+        """The groups of the recordings in `mask`."""
+        return tuple(g for g, inside in zip(self.groups, mask, strict=True) if inside)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Every recording that some task uses, and the tasks over it.
+
+    Attributes:
+        selection: The recordings; embeddings have its order.
+        tasks: Tasks that can be scored.
+        skipped: Task name and reason, for those that cannot.
+        sites: Index of each recording's site, shape (P,).
+        test: True for recordings of test groups, shape (P,).
+        groups: Group of each recording, made unique over sites.
+    """
+
+    selection: Selection
+    tasks: tuple[TaskData, ...]
+    skipped: tuple[tuple[str, str], ...]
+    sites: Ints
+    test: Bools
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """What one arm's embeddings gave.
+
+    Attributes:
+        scores: Task name to class scores of its test recordings, shape (M, K).
+        device: Task name to the AUROC of telling the device, None where there is but one.
+        site: AUROC of telling the site, None where there is but one.
+    """
+
+    scores: Mapping[str, Floats]
+    device: Mapping[str, float | None]
+    site: float | None
+
+
+def gather(
+    stores: Sequence[Store],
+    held_out: Mapping[str, frozenset[str]],
+    tasks: Mapping[str, Classification],
+    min_subjects: int,
+) -> Pool:
+    """Fix who is trained and tested on, for every task.
+
+    Args:
+        stores: The sites.
+        held_out: Site name to the groups kept out for testing.
+        tasks: Task name to task.
+        min_subjects: Test groups that every class needs.
+    """
+    wanted = {t.config.dataset for t in tasks.values()}
+    used = [s for s in stores if any(r.dataset in wanted for r in s.site.recordings)]
+    selection = Selection(
+        tuple((s, s.select(lambda r: r.dataset in wanted).parts[0][1]) for s in used)
+    )
+    sites = np.repeat(np.arange(len(used)), [len(chosen) for _, chosen in selection.parts])
+    names = [used[i].site.name for i in sites]
+    recordings = [e.recording for e in selection.entries]
+    groups = tuple(f"{n}/{r.group}" for n, r in zip(names, recordings, strict=True))
+    test = np.array([r.group in held_out[n] for n, r in zip(names, recordings, strict=True)], bool)
+    ready: list[TaskData] = []
+    skipped: list[tuple[str, str]] = []
+    for name, task in tasks.items():
+        labels = [task.label_of(r) for r in recordings]
+        rows = np.array([i for i, label in enumerate(labels) if label is not None], np.int64)
+        data = TaskData(
+            name=name,
+            task=task,
+            rows=rows,
+            labels=np.array([labels[i] for i in rows], np.int64),
+            groups=tuple(groups[i] for i in rows),
+            test=test[rows] if len(rows) else np.zeros(0, bool),
+            devices=tuple(recordings[i].device or "" for i in rows),
+            by_subject=all(recordings[i].subject is not None for i in rows),
+        )
+        reason = _unfit(data, min_subjects)
+        if reason:
+            skipped.append((name, reason))
+        else:
+            ready.append(data)
+    return Pool(selection, tuple(ready), tuple(skipped), sites, test, groups)
+
+
+def _unfit(data: TaskData, min_subjects: int) -> str:
+    """Why a task cannot be scored; empty when it can."""
+    if not len(data.rows):
+        return f"no recordings of data set {data.task.config.dataset} in this run"
+    unit = "subjects" if data.by_subject else "recordings or takes"
+    for side, mask, least in (("test", data.test, min_subjects), ("training", ~data.test, 2)):
+        for k, name in enumerate(data.task.config.classes):
+            count = len(set(data.groups_of(mask & (data.labels == k))))
+            if count < least:
+                return f"class {name} has {count} {side} {unit}, fewer than {least}"
+    return ""
+
+
+def score(pool: Pool, embeddings: NDArray[np.float32], controls: bool = True) -> ArmScores:
+    """Probe one arm's embeddings on every task.
+
+    Args:
+        pool: From `gather`.
+        embeddings: Shape (P, D), in the pool's order.
+        controls: Whether to probe device and site too.
+    """
+    scores: dict[str, Floats] = {}
+    device: dict[str, float | None] = {}
+    for data in pool.tasks:
+        inputs = embeddings[data.rows]
+        scores[data.name] = probe.predict(
+            inputs[~data.test], data.labels[~data.test], data.groups_of(~data.test),
+            inputs[data.test],
+        )
+        if controls:
+            device[data.name] = _decodability(inputs, data.devices, data.test, data.groups)
+    site = None
+    if controls:
+        site = _decodability(embeddings, [str(s) for s in pool.sites], pool.test, pool.groups)
+    return ArmScores(scores, device, site)
+
+
+def values(pool: Pool, scores: Mapping[str, Floats]) -> dict[str, float]:
+    """AUROC of each task from its class scores."""
+    return {d.name: auroc(scores[d.name], d.labels[d.test]) for d in pool.tasks}
+
+
+def _decodability(
+    inputs: NDArray[np.float32], names: Sequence[str], test: Bools, groups: Sequence[str]
+) -> float | None:
+    """AUROC of telling a property apart that both sides know in two kinds or more."""
+    names_array = np.asarray(names)
+    common = sorted(
+        name
+        for name in set(names)
+        if name and all((names_array[side] == name).any() for side in (test, ~test))
+    )
+    if len(common) < 2:
+        return None
+    inside = np.isin(names_array, common)
+    labels = np.searchsorted(common, names_array)
+    fit, held = inside & ~test, inside & test
+    members = [g for g, chosen in zip(groups, fit, strict=True) if chosen]
+    scores = probe.predict(inputs[fit], labels[fit], members, inputs[held], _CONTROL_STRENGTH)
+    return auroc(scores, labels[held])
+
+
+def label_from_device(data: TaskData) -> float | None:
+    """AUROC of predicting a task's label from the device alone, learnt on training groups.
+
+    None when all recordings have the same device, or none is known.
+    """
+    if len({d for d in data.devices if d}) < 2:
+        return None
+    devices, classes = np.asarray(data.devices), len(data.task.config.classes)
+    prior = np.bincount(data.labels[~data.test], minlength=classes) / (~data.test).sum()
+    table = {}
+    for device in set(data.devices):
+        counts = np.bincount(data.labels[~data.test & (devices == device)], minlength=classes)
+        # One pseudo-recording of the prior: a device with two recordings is no evidence.
+        table[device] = (counts + prior) / (counts.sum() + 1)
+    predicted = np.array([table[d] for d in devices[data.test]])
+    return auroc(predicted, data.labels[data.test])
+
+
+#: Embeddings of a pool, by an arm.
+Embed = Callable[[Selection], NDArray[np.float32]]

@@ -1,0 +1,212 @@
+"""The local fit: encoder + objective + a site's recordings + mechanism -> `Update`.
+
+A `Learner` is what a process keeps: one encoder and one objective that are set to the
+round's weights and trained in place, client after client, so that a simulation of many
+clients allocates one network. What a site keeps between rounds (its projection head and
+optimiser state) goes in and comes out as a plain dictionary of tensors.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fedbreath import encoders, objectives
+from fedbreath.config import Config
+from fedbreath.encoders import Encoder
+from fedbreath.errors import SiteError
+from fedbreath.features import Selection, normalise
+from fedbreath.objectives import Objective
+from fedbreath.privacy import Mechanism
+from fedbreath.views import augment
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a local fit produced.
+
+    Attributes:
+        state: The weights that leave the site, by name.
+        kept: What the site keeps for its next round.
+        recordings: Recordings trained on.
+        steps: Optimiser steps taken.
+        loss: Mean loss over the steps.
+        norm: Euclidean norm of the change in the weights that leave.
+    """
+
+    state: State
+    kept: State
+    recordings: int
+    steps: int
+    loss: float
+    norm: float
+
+
+def device_of(name: str = "auto") -> torch.device:
+    """``auto`` is the GPU when there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+class Learner:
+    """One encoder and objective, trained in place.
+
+    Args:
+        config: The run's configuration; its seed gives the initial weights.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, config: Config, device: str = "auto") -> None:
+        self.config = config
+        self.device = device_of(device)
+        self.encoder: Encoder = encoders.build(config.encoder, config.front_end.mels, config.seed)
+        self.objective: Objective = objectives.build(
+            config.objective, self.encoder.dim, config.seed + 1
+        )
+        self.model = nn.ModuleDict({"encoder": self.encoder, "head": self.objective})
+        self.model.to(self.device)
+        self.mechanism: Mechanism = config.privacy.build()
+        self._first_head = _copy(self.objective.state_dict(), "head.")
+
+    def shared_state(self) -> State:
+        """Copies of the weights that travel: the encoder's with its buffers, and the
+        head's when it is averaged."""
+        averaged = self.config.training.head == "averaged"
+        return {
+            name: tensor
+            for name, tensor in _copy(self.model.state_dict(), "").items()
+            if averaged or name.startswith("encoder.")
+        }
+
+    def fit(
+        self,
+        weights: Mapping[str, Tensor],
+        kept: Mapping[str, Tensor],
+        selection: Selection,
+        rng: np.random.Generator,
+    ) -> Update:
+        """Train from `weights` on the site's recordings.
+
+        Args:
+            weights: The round's global weights, as `shared_state` names them.
+            kept: What the site kept from its last round; empty at its first.
+            selection: The site's training recordings.
+            rng: Draws and views of this site and round.
+
+        Raises:
+            SiteError: Too few recordings for the objective.
+        """
+        require_enough(selection, self.objective)
+        training = self.config.training
+        self.model.load_state_dict({**self._first_head, **_head(kept), **weights})
+        self.model.train()
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        if training.optimizer_state == "kept":
+            _restore(optimizer, kept)
+        losses = [self._step(optimizer, selection, rng) for _ in range(training.steps)]
+        state = self.shared_state()
+        return Update(
+            state=state,
+            kept=self._keep(optimizer),
+            recordings=len(selection),
+            steps=training.steps,
+            loss=float(np.mean(losses)),
+            norm=distance(state, weights),
+        )
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, selection: Selection, rng: np.random.Generator
+    ) -> float:
+        drawn = self.mechanism.draw(selection.subjects, self.config.training.batch_size, rng)
+        optimizer.zero_grad(set_to_none=True)
+        loss = self.mechanism.backward(
+            lambda views: self.objective(self.encoder, views),
+            self.model,
+            lambda indices: self._views(selection, indices, rng),
+            drawn,
+        )
+        optimizer.step()
+        return loss
+
+    def _views(
+        self, selection: Selection, drawn: NDArray[np.int64], rng: np.random.Generator
+    ) -> Sequence[Tensor]:
+        """Views of shape (B, mels, frames), as many as the objective compares."""
+        front_end, views = self.config.front_end, self.config.views
+        frames = front_end.frames(views.seconds)
+        made = []
+        for _ in range(self.objective.views):
+            crops = normalise(selection.crops(drawn, frames, rng), front_end)
+            augment(crops, views, rng, scale=front_end.sd)
+            made.append(torch.from_numpy(crops).to(self.device).transpose(1, 2))
+        return made
+
+    def _keep(self, optimizer: torch.optim.Optimizer) -> State:
+        kept: State = {}
+        if self.config.training.head == "local":
+            kept |= _copy(self.objective.state_dict(), "head.")
+        if self.config.training.optimizer_state == "kept":
+            for index, values in optimizer.state_dict()["state"].items():
+                kept |= _copy(values, f"optimizer.{index}.")
+        return kept
+
+
+def require_enough(selection: Selection, objective: Objective) -> None:
+    """Refuse a site that the objective cannot learn from.
+
+    Raises:
+        SiteError: Fewer recordings than the objective compares.
+    """
+    if len(selection) < objective.minimum:
+        raise SiteError(
+            f"{len(selection)} recording(s) to train on, but "
+            f"{type(objective).__name__} compares at least {objective.minimum}"
+        )
+
+
+def rng_of(seed: int, *parts: str | int) -> np.random.Generator:
+    """The generator of one site and round: the same whoever computes it, and when.
+
+    >>> rng_of(0, "site", 1).integers(10) == rng_of(0, "site", 1).integers(10)
+    True
+    """
+    text = "\x1f".join(map(str, (seed, *parts)))
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()))
+
+
+def distance(state: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """Euclidean distance between the floating-point tensors of two states."""
+    squares = [
+        (tensor - other[name].to(tensor.device)).double().square().sum()
+        for name, tensor in state.items()
+        if tensor.is_floating_point()
+    ]
+    return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+
+
+def _copy(state: Mapping[str, Tensor], prefix: str) -> State:
+    return {f"{prefix}{k}": v.detach().to("cpu", copy=True) for k, v in state.items()}
+
+
+def _head(kept: Mapping[str, Tensor]) -> State:
+    return {k: v for k, v in kept.items() if k.startswith("head.")}
+
+
+def _restore(optimizer: torch.optim.Optimizer, kept: Mapping[str, Tensor]) -> None:
+    """Give AdamW the moments that the site kept, if any."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in kept.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    if state:
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

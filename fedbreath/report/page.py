@@ -1,0 +1,167 @@
+"""The report: one offline HTML page about a run, for clinicians and study leads.
+
+Everything is inside the file: style, script and figures. A content security policy in
+the page itself forbids any request, and any script but ours.
+"""
+
+import base64
+import hashlib
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from fedbreath.report import clients, figures, folder, tables
+from fedbreath.report.records import Records, SkippedItem
+from fedbreath.report.wording import (
+    decimal,
+    duration,
+    hours,
+    interval,
+    megabytes,
+    persons,
+    verdict,
+)
+
+#: So many skipped items of a kind are listed on the page; data.json has them all.
+LISTED = 200
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number at the top of the page, what it counts, and a remark."""
+
+    value: str
+    title: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Skips:
+    """Skipped items that share a reason."""
+
+    reason: str
+    sites: tuple[tuple[str, int], ...]
+    count: int
+    listed: tuple[SkippedItem, ...]
+
+
+def write(out: Path) -> Path:
+    """Read a run's records and write ``report.html`` beside them.
+
+    Args:
+        out: The run's folder.
+
+    Returns:
+        The page, replaced as a whole: a reader never meets half of it.
+
+    Raises:
+        UserError: A record is missing or malformed.
+    """
+    path = out / "report.html"
+    folder.write_atomically(path, html(folder.read(out)))
+    return path
+
+
+def html(records: Records) -> str:
+    """The page as text; the same for the same records."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"decimal": decimal, "hours": hours, "duration": duration}
+    environment.globals["interval"] = interval
+    return environment.get_template("page.html.jinja").render(_context(records))
+
+
+def _context(records: Records) -> dict[str, Any]:
+    scores, data = records.scores, records.data
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    titles = {t.name: t.title for t in scores.tasks} if scores else {}
+    return {
+        "run": records.run,
+        "data": data,
+        "scores": scores,
+        "tasks": tables.ordered(scores.tasks) if scores else [],
+        "verdict": verdict(records),
+        "tiles": tiles(records),
+        "started": _day(records.run.started),
+        "rounds": records.rounds,
+        "traffic": megabytes(records.rounds),
+        "forest": figures.forest(scores) if scores else None,
+        "blocks": tables.blocks(scores) if scores else (),
+        "losses": figures.losses(records.rounds),
+        "probes": figures.probes(records.probes, titles),
+        "participation": clients.participation(records.rounds, [c.name for c in data.clients]),
+        "failures": failures(records),
+        "holdings": clients.holdings(data),
+        "skips": skips(data.problems),
+        "command": command(records.run.overrides),
+        "style": (_HERE / "page.css").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": f"sha256-{digest}",
+    }
+
+
+def tiles(records: Records) -> tuple[Tile, ...]:
+    """The key numbers of what was pretrained on, and under which privacy."""
+    run, held = records.run, records.data.clients
+    unknown = sum(c.subjects is None for c in held)
+    no_ids = f"{unknown} of {len(held)} publish no person ids" if unknown else ""
+    partition = records.data.partition.replace("_", " ")
+    pretrained = sum(site.pretrain for site in records.data.sites)
+    sites = f"{pretrained} {'site' if pretrained == 1 else 'sites'}"
+    wall = duration(run.seconds) if run.seconds is not None else "not finished"
+    return (
+        Tile(str(len(records.rounds)), "rounds"),
+        Tile(str(len(held)), "client" if len(held) == 1 else "clients", f"{sites}, {partition}"),
+        Tile(persons([c.subjects for c in held]), "persons", no_ids),
+        Tile(f"{sum(c.recordings for c in held):,}", "recordings"),
+        Tile(hours(sum(c.seconds for c in held)), "of sound"),
+        Tile(wall, "wall time", run.machine.device),
+        Tile(run.guarantee.mechanism.replace("_", " "), "privacy"),
+    )
+
+
+def failures(records: Records) -> list[tuple[str, str, list[int]]]:
+    """Client, failure code, and the rounds in which it happened."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for one in records.rounds:
+        for failure in one.failures:
+            found.setdefault((failure.name, failure.code), []).append(one.number)
+    return [(name, code, numbers) for (name, code), numbers in sorted(found.items())]
+
+
+def skips(problems: Sequence[SkippedItem]) -> list[Skips]:
+    """Group what was skipped by the kind of its reason, most frequent first."""
+    kinds: dict[str, list[SkippedItem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.reason.partition(":")[0], []).append(problem)
+    grouped = []
+    for kind, items in sorted(kinds.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        sites = tuple(Counter(item.site for item in items).most_common())
+        grouped.append(Skips(kind, sites, len(items), tuple(items[:LISTED])))
+    return grouped
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command line that starts the same run."""
+    return shlex.join(["python", "-m", "simulation", *overrides])
+
+
+def _day(time: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(time):%d %B %Y, %H:%M}".lstrip("0")
+    except ValueError:
+        return time

@@ -1,0 +1,333 @@
+"""What a run leaves in its folder: one frozen dataclass for each file, and its parts.
+
+=============  ============================  ==========================================
+file           one                           written
+=============  ============================  ==========================================
+run.json       `RunRecord`                   at the start, again at the end
+data.json      `DataRecord`                  once the sites are split into clients
+rounds.jsonl   `RoundRecord` a line          after each round
+probes.jsonl   `ProbeRecord` a line          after each probe of the global encoder
+scores.json    `ScoresRecord`                after the last round
+=============  ============================  ==========================================
+
+`fedbreath.report.folder` reads and writes them; nothing else does. Counts are of
+recordings unless a field says persons or groups; durations are in seconds; every score
+is an AUROC with a 95 % interval.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the run was computed."""
+
+    cpu: str
+    cores: int
+    threads: int
+    device: str
+
+
+@dataclass(frozen=True)
+class GuaranteeText:
+    """The privacy that was achieved, in words; ``mechanism`` is "none" without any."""
+
+    mechanism: str
+    text: str
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """The encoder's YAML name, number of weights, and dimension D of its embedding."""
+
+    name: str
+    parameters: int
+    dim: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """run.json: what was asked, of which code, where and when.
+
+    Attributes:
+        fedbreath: Version of this library.
+        digest: Twelve hex digits of the configuration.
+        overrides: The command line, one override each.
+        config: The resolved configuration as a tree.
+        config_yaml: The same as text.
+        versions: Name of a package (or python) to its version.
+        seed: Fixes initial weights, views and draws.
+        started: ISO 8601 time.
+        finished: ISO 8601 time; null until the run is over.
+        seconds: Wall time; null until the run is over.
+        machine: Where.
+        guarantee: The privacy statement.
+        encoder: What was pretrained.
+    """
+
+    fedbreath: str
+    digest: str
+    overrides: tuple[str, ...]
+    config: dict[str, Any]
+    config_yaml: str
+    versions: dict[str, str]
+    seed: int
+    started: str
+    finished: str | None
+    seconds: float | None
+    machine: Machine
+    guarantee: GuaranteeText
+    encoder: EncoderFacts
+
+
+@dataclass(frozen=True)
+class SiteFacts:
+    """One data set as found on disk, test persons included.
+
+    Attributes:
+        name: The data set's name.
+        recordings: Usable recordings.
+        subjects: Persons; null where the data set publishes no person ids.
+        groups: What a split never cuts: persons, or blocks of recordings.
+        seconds: Total duration.
+        pretrain: Whether any of it is pretrained on.
+        modalities: Modality to recordings.
+        devices: Device to recordings.
+        test_recordings: Recordings kept out of all pretraining.
+        test_groups: Groups kept out of all pretraining.
+    """
+
+    name: str
+    recordings: int
+    subjects: int | None
+    groups: int
+    seconds: float
+    pretrain: bool
+    modalities: dict[str, int]
+    devices: dict[str, int]
+    test_recordings: int
+    test_groups: int
+
+
+@dataclass(frozen=True)
+class ClientFacts:
+    """What one client pretrains on; test persons are not among it."""
+
+    name: str
+    recordings: int
+    subjects: int | None
+    seconds: float
+    modalities: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SkippedItem:
+    """A file that could not be used; the text before the reason's colon is its kind."""
+
+    site: str
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """data.json: the sites, how they were dealt to clients, and what was skipped."""
+
+    sites: tuple[SiteFacts, ...]
+    clients: tuple[ClientFacts, ...]
+    partition: str
+    problems: tuple[SkippedItem, ...]
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A client whose update entered a round; under privacy nothing more is told (null)."""
+
+    name: str
+    recordings: int
+    steps: int
+    loss: float | None
+    update_norm: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A client that was asked and whose update did not enter the round."""
+
+    name: str
+    code: str
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """A line of rounds.jsonl; ``norm`` is the L2 norm of the global change."""
+
+    number: int
+    participants: tuple[Participant, ...]
+    failures: tuple[Failure, ...]
+    norm: float
+    seconds: float
+    bytes_down: int
+    bytes_up: int
+
+
+@dataclass(frozen=True)
+class ProbeRecord:
+    """A line of probes.jsonl: AUROC of the global encoder on a task after a round."""
+
+    round: int
+    task: str
+    value: float
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """A downstream task and who its test persons are.
+
+    Attributes:
+        name: Unique name.
+        title: For a reader.
+        family: Group of tasks, for a reader.
+        dataset: Where its recordings come from.
+        classes: Names of the classes.
+        unit: What a score averages over: the person, or the single recording.
+        in_mean: Whether the task enters the mean.
+        headline: Whether it was named a headline before the run.
+        train_recordings: Recordings the probe was fitted on.
+        test_recordings: Recordings the score stands on.
+        test_groups: Persons (or blocks) the score stands on.
+        test_groups_per_class: Class to such groups.
+        protocol: ``inductive`` if pretraining saw none of the task's test persons.
+        label_from_device: AUROC of predicting the label from the device alone.
+        note: Anything a reader must know.
+    """
+
+    name: str
+    title: str
+    family: str
+    dataset: str
+    classes: tuple[str, ...]
+    unit: Literal["subject", "recording"]
+    in_mean: bool
+    headline: bool
+    train_recordings: int
+    test_recordings: int
+    test_groups: int
+    test_groups_per_class: dict[str, int]
+    protocol: Literal["inductive", "transductive"]
+    label_from_device: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class SkippedTask:
+    """A task that gave no score, and why."""
+
+    task: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What the federated encoder is compared with; ``steps`` is its optimiser steps."""
+
+    name: str
+    title: str
+    kind: Literal["federated", "centralised", "local", "random", "features", "control"]
+    steps: int
+    note: str
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """AUROC of an arm on a task with its 95 % interval, where one could be computed.
+
+    ``device`` and ``site`` are the AUROC of decoding the recording device and the site
+    from the same embedding.
+    """
+
+    arm: str
+    task: str
+    value: float
+    low: float | None
+    high: float | None
+    device: float | None
+    site: float | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Paired difference ``arm - against`` on a task, or on the "mean" of the tasks."""
+
+    arm: str
+    against: str
+    task: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Mean:
+    """AUROC of an arm averaged over the tasks that enter the mean."""
+
+    arm: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """(federated - random) / (centralised - random); null with ``text`` saying why."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    federated: float | None
+    random: float | None
+    centralised: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class ScoresRecord:
+    """scores.json: every arm on every task, and what follows from it.
+
+    Raises:
+        ValueError: A score, difference or mean names an arm or task that is not listed,
+            and would be lost to the reader.
+    """
+
+    tasks: tuple[TaskFacts, ...]
+    skipped: tuple[SkippedTask, ...]
+    arms: tuple[Arm, ...]
+    scores: tuple[TaskScore, ...]
+    differences: tuple[Difference, ...]
+    means: tuple[Mean, ...]
+    ratio: Ratio
+
+    def __post_init__(self) -> None:
+        arms = {arm.name for arm in self.arms}
+        tasks = {task.name for task in self.tasks}
+        used_arms = [s.arm for s in self.scores] + [m.arm for m in self.means]
+        used_arms += [name for d in self.differences for name in (d.arm, d.against)]
+        used_tasks = [s.task for s in self.scores]
+        used_tasks += [d.task for d in self.differences if d.task != "mean"]
+        for kind, known, used in (("arm", arms, used_arms), ("task", tasks, used_tasks)):
+            for name in used:
+                if name not in known:
+                    raise ValueError(f"{kind} {name!r} has a result and is not listed")
+
+
+@dataclass(frozen=True)
+class Records:
+    """A whole run folder; ``scores`` is None while the run is under way."""
+
+    run: RunRecord
+    data: DataRecord
+    rounds: tuple[RoundRecord, ...]
+    probes: tuple[ProbeRecord, ...]
+    scores: ScoresRecord | None

@@ -1,0 +1,171 @@
+"""Class scores of all arms -> AUROC with intervals, paired differences, the ratio.
+
+All arms of a task share the bootstrap samples over test persons, so differences between
+arms are paired. The mean is over tasks whose recordings name their person; the rest
+stand beside it "by recording". An arm that stands for several seeds (the untrained
+network) has the mean over seeds as its value, inside every bootstrap sample too.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedbreath.downstream.benchmark import ArmScores, Pool, TaskData, label_from_device
+from fedbreath.downstream.score import interval, resamples, weighted_auroc
+from fedbreath.report.records import (
+    Arm,
+    Difference,
+    Mean,
+    Ratio,
+    ScoresRecord,
+    SkippedTask,
+    TaskFacts,
+    TaskScore,
+)
+
+Floats = NDArray[np.float64]
+
+#: Bootstrap seed: fixed, so that arms, runs and seeds meet the same samples.
+_SEED = 20_240_617
+
+#: Pairs of arms whose paired difference is reported.
+_PAIRS = (
+    ("federated", "random"),
+    ("centralised", "random"),
+    ("federated", "centralised"),
+    ("federated", "log_mel"),
+)
+
+
+def summarise(
+    pool: Pool,
+    arms: Sequence[Arm],
+    results: Mapping[str, Sequence[ArmScores]],
+    pretrained_on: frozenset[str],
+    count: int,
+) -> ScoresRecord:
+    """The score record of a run.
+
+    Args:
+        pool: The tasks.
+        arms: The arms, in the order of the table.
+        results: Arm name to its results, one a seed.
+        pretrained_on: Groups that some arm trained on, as the pool names them.
+        count: Bootstrap samples.
+    """
+    # Row 0 of every column is the plain score, the rest are bootstrap samples.
+    columns = {
+        data.name: _columns(data, arms, results, count) for data in pool.tasks
+    }
+    averaged = [d.name for d in pool.tasks if d.by_subject]
+    means = {
+        arm.name: np.mean([columns[t][arm.name] for t in averaged], axis=0)
+        for arm in arms
+        if averaged
+    }
+    return ScoresRecord(
+        tasks=tuple(_facts(d, pretrained_on) for d in pool.tasks),
+        skipped=tuple(SkippedTask(name, reason) for name, reason in pool.skipped),
+        arms=tuple(arms),
+        scores=tuple(
+            _score(arm.name, d.name, columns[d.name][arm.name], results[arm.name])
+            for d in pool.tasks
+            for arm in arms
+        ),
+        differences=_differences(columns, means),
+        means=tuple(Mean(name, *_with_interval(draws)) for name, draws in means.items()),
+        ratio=_ratio(means),
+    )
+
+
+def _columns(
+    data: TaskData,
+    arms: Sequence[Arm],
+    results: Mapping[str, Sequence[ArmScores]],
+    count: int,
+) -> dict[str, Floats]:
+    labels = data.labels[data.test]
+    drawn = resamples(data.groups_of(data.test), labels, count, _SEED)
+    weights = np.concatenate([np.ones((1, len(labels))), drawn])
+    return {
+        arm.name: np.mean(
+            [weighted_auroc(r.scores[data.name], labels, weights) for r in results[arm.name]],
+            axis=0,
+        )
+        for arm in arms
+    }
+
+
+def _with_interval(draws: Floats) -> tuple[float, float, float]:
+    return (float(draws[0]), *interval(draws[1:]))
+
+
+def _score(arm: str, task: str, draws: Floats, results: Sequence[ArmScores]) -> TaskScore:
+    device = [r.device.get(task) for r in results]
+    site = [r.site for r in results]
+    return TaskScore(arm, task, *_with_interval(draws), _mean(device), _mean(site))
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _facts(data: TaskData, pretrained_on: frozenset[str]) -> TaskFacts:
+    config = data.task.config
+    tested = data.groups_of(data.test)
+    per_class = {
+        name: len(set(data.groups_of(data.test & (data.labels == k))))
+        for k, name in enumerate(config.classes)
+    }
+    seen = pretrained_on.intersection(tested)
+    return TaskFacts(
+        name=data.name,
+        title=config.title,
+        family=config.family,
+        dataset=config.dataset,
+        classes=tuple(config.classes),
+        unit="subject" if data.by_subject else "recording",
+        in_mean=data.by_subject,
+        headline=config.headline,
+        train_recordings=int((~data.test).sum()),
+        test_recordings=int(data.test.sum()),
+        test_groups=len(set(tested)),
+        test_groups_per_class=per_class,
+        protocol="transductive" if seen else "inductive",
+        label_from_device=label_from_device(data),
+        note="" if data.by_subject else "by recording: the data set names no persons",
+    )
+
+
+def _differences(
+    columns: Mapping[str, Mapping[str, Floats]], means: Mapping[str, Floats]
+) -> tuple[Difference, ...]:
+    found = []
+    for arm, against in _PAIRS:
+        for task, draws in [*columns.items(), ("mean", means)]:
+            if arm in draws and against in draws:
+                paired = draws[arm] - draws[against]
+                found.append(Difference(arm, against, task, *_with_interval(paired)))
+    return tuple(found)
+
+
+def _ratio(means: Mapping[str, Floats]) -> Ratio:
+    """(federated - random) / (centralised - random), where the denominator is not noise."""
+    plain = {name: float(draws[0]) for name, draws in means.items()}
+    known = [plain.get(name) for name in ("federated", "random", "centralised")]
+    if not means:
+        return Ratio(None, None, None, *known, text="no task with persons was scored")
+    if "centralised" not in means:
+        return Ratio(None, None, None, *known, text="no centralised encoder was trained")
+    gain = means["centralised"] - means["random"]
+    low, _ = interval(gain[1:])
+    if low <= 0:
+        text = (
+            "centralised training cannot be told from the untrained network "
+            f"({gain[0]:+.3f}, interval from {low:+.3f}), so the ratio says nothing"
+        )
+        return Ratio(None, None, None, *known, text=text)
+    kept = (means["federated"] - means["random"]) / gain
+    return Ratio(*_with_interval(kept), *known, text="")

@@ -1,0 +1,65 @@
+"""The report in the terminal: the verdict and the headline scores."""
+
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from fedbreath.report import folder
+from fedbreath.report.records import Records, ScoresRecord
+from fedbreath.report.tables import ordered
+from fedbreath.report.wording import decimal, duration, interval, verdict
+
+_COLOURS = {"gain": "bold cyan", "loss": "bold yellow", "noise": "bold", "open": "bold"}
+_SHOWN = ("federated", "centralised", "random", "features")
+
+
+def summary(out: Path) -> Group:
+    """Read a run's records and sum them up for ``rich.console.Console().print``.
+
+    Args:
+        out: The run's folder.
+
+    Returns:
+        The verdict, a line of numbers, the headline scores, and the privacy statement.
+
+    Raises:
+        UserError: A record is missing or malformed.
+    """
+    records = folder.read(out)
+    said = verdict(records)
+    parts: list[Text | Table] = [Text(said.text, style=_COLOURS[said.tone])]
+    if said.aside:
+        parts.append(Text(said.aside))
+    parts.append(Text(_numbers(records), style="dim"))
+    if records.scores and records.scores.scores:
+        parts.append(_table(records.scores))
+    parts.append(Text(records.run.guarantee.text))
+    return Group(*parts)
+
+
+def _numbers(records: Records) -> str:
+    clients, run = records.data.clients, records.run
+    failed = sum(len(r.failures) for r in records.rounds)
+    parts = [f"{len(records.rounds)} rounds", f"{len(clients)} clients", f"{failed} failures"]
+    parts.append(f"{sum(c.recordings for c in clients):,} recordings")
+    parts.append("not finished" if run.seconds is None else duration(run.seconds))
+    return " · ".join(parts)
+
+
+def _table(scores: ScoresRecord) -> Table:
+    arms = [arm for arm in scores.arms if arm.kind in _SHOWN]
+    # Text, not str: a square bracket in a name is no markup.
+    table = Table(box=None, pad_edge=False)
+    table.add_column("AUROC (95 % interval)")
+    for arm in arms:
+        table.add_column(Text(arm.title), justify="right")
+    found = {(s.arm, s.task): f"{decimal(s.value)} ({interval(s)})" for s in scores.scores}
+    found |= {(m.arm, "mean"): f"{decimal(m.value)} ({interval(m)})" for m in scores.means}
+    rows = [("mean", "Mean")] if scores.means else []
+    headline = [t for t in ordered(scores.tasks) if t.headline] or list(scores.tasks)
+    rows += [(task.name, task.title) for task in headline]
+    for name, title in rows:
+        table.add_row(Text(title), *[found.get((arm.name, name), "–") for arm in arms])
+    return table

@@ -1,0 +1,195 @@
+"""Numbers and verdicts in words: what may be said of an interval, and what may not."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from fedbreath.report.records import Difference, Records, RoundRecord, ScoresRecord
+
+Tone = Literal["gain", "noise", "loss", "open"]
+
+
+class Estimate(Protocol):
+    """A value with an interval, which may be missing."""
+
+    @property
+    def value(self) -> float:
+        """The point estimate."""
+
+    @property
+    def low(self) -> float | None:
+        """The lower bound."""
+
+    @property
+    def high(self) -> float | None:
+        """The upper bound."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The page's first sentence; ``aside`` qualifies it, ``tone`` is how it came out."""
+
+    tone: Tone
+    text: str
+    aside: str
+
+
+def decimal(value: float, digits: int = 2, *, sign: bool = False) -> str:
+    """A number with a true minus sign and no negative zero.
+
+    >>> decimal(-0.001), decimal(-0.02), decimal(0.02, sign=True)
+    ('0.00', '−0.02', '+0.02')
+    """
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return f"{'−' if value < 0 else '+' if sign else ''}{text}"
+
+
+def interval(estimate: Estimate, digits: int = 2) -> str:
+    """The interval alone, or what its absence is called."""
+    if estimate.low is None or estimate.high is None:
+        return "no interval"
+    return f"{decimal(estimate.low, digits)} to {decimal(estimate.high, digits)}"
+
+
+def change(estimate: Estimate, unit: str = "") -> str:
+    """A difference with its interval; more digits where two would round a bound to 0.
+
+    >>> change(Difference("a", "b", "mean", 0.02, -0.01, 0.05), "AUROC")
+    '+0.02 AUROC (−0.01 to 0.05)'
+    >>> change(Difference("a", "b", "mean", 0.02, 0.001, 0.039))
+    '+0.020 (0.001 to 0.039)'
+    """
+    bounds = [abs(b) for b in (estimate.low, estimate.high) if b]
+    smallest = min(bounds, default=1.0)
+    digits = next((d for d in (2, 3) if smallest >= 0.5 * 10**-d), 4)
+    value = decimal(estimate.value, digits, sign=True)
+    return f"{value}{unit and f' {unit}'} ({interval(estimate, digits)})"
+
+
+def tone(estimate: Estimate | None) -> Tone:
+    """What a paired interval allows one to say; touching 0 is noise."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return "open"
+    if estimate.low > 0:
+        return "gain"
+    return "loss" if estimate.high < 0 else "noise"
+
+
+def difference(
+    scores: ScoresRecord, arm: str, task: str, against: str = "random"
+) -> Difference | None:
+    """The paired difference between two arms on a task, if it was computed."""
+    wanted = (arm, against, task)
+    found = (d for d in scores.differences if (d.arm, d.against, d.task) == wanted)
+    return next(found, None)
+
+
+def verdict(records: Records) -> Verdict:
+    """Say in one sentence whether federated pretraining was worth it."""
+    scores = records.scores
+    if not records.rounds:
+        return Verdict("open", "No round has finished yet: there is nothing to judge.", "")
+    if scores is None:
+        text = "The encoder has not been scored yet: the run has not finished."
+        return Verdict("open", text, "")
+    if not scores.scores:
+        text = "The encoder could not be scored, so nothing can be said about its use."
+        return Verdict("open", text, _why_skipped(scores))
+    gained = difference(scores, "federated", "mean")
+    if gained is None:
+        text = "Federated pretraining was not compared with the same network untrained."
+        return Verdict("open", text, "No paired difference of the means is recorded.")
+    return Verdict(tone(gained), _sentence(gained), _share(scores))
+
+
+def _sentence(gained: Difference) -> str:
+    bounds = change(gained, "AUROC")
+    match tone(gained):
+        case "gain":
+            return f"Federated pretraining gained {bounds} over the same network untrained."
+        case "loss":
+            lost = bounds.removeprefix("−")
+            return f"Federated pretraining lost {lost} against the same network untrained."
+        case "noise":
+            return (
+                f"Federated pretraining made a difference of {bounds} to the same "
+                "network untrained: within noise."
+            )
+    return (
+        f"Federated pretraining changed AUROC by {decimal(gained.value, sign=True)} against the "
+        "same network untrained; without an interval this shows nothing."
+    )
+
+
+def _share(scores: ScoresRecord) -> str:
+    ratio = scores.ratio
+    central = difference(scores, "centralised", "mean")
+    if central is None:
+        return ratio.text
+    if tone(central) != "gain":
+        word = {"noise": "within noise", "loss": "a loss", "open": "without an interval"}
+        return (
+            f"Pooling all data in one place changed it by {change(central)}, {word[tone(central)]}: "
+            "there is no centralised gain of which a share could be stated."
+        )
+    if ratio.value is None:
+        return ratio.text
+    bounds = ""
+    if ratio.low is not None and ratio.high is not None:
+        bounds = f" ({decimal(100 * ratio.low, 0)} to {decimal(100 * ratio.high, 0)} %)"
+    share = decimal(100 * ratio.value, 0)
+    return f"Federated keeps {share} %{bounds} of the centralised gain of {change(central)}."
+
+
+def _why_skipped(scores: ScoresRecord) -> str:
+    reasons = [f"{s.task}: {s.reason}" for s in scores.skipped]
+    if not reasons:
+        return "No task was evaluated."
+    more = f"; and {len(reasons) - 2} more" if len(reasons) > 2 else ""
+    return f"{'; '.join(reasons[:2])}{more}."
+
+
+def duration(seconds: float) -> str:
+    """A time that a person would say.
+
+    >>> duration(42.3), duration(754), duration(9000)
+    ('42 s', '12 min 34 s', '2 h 30 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def hours(seconds: float) -> str:
+    """Hours of sound; minutes below one hour.
+
+    >>> hours(600), hours(9000), hours(900000)
+    ('10 min', '2.5 h', '250 h')
+    """
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 3600:,.0f} h"
+
+
+def megabytes(rounds: tuple[RoundRecord, ...]) -> str:
+    """What crossed the network in all rounds together, both ways."""
+    total = sum(r.bytes_down + r.bytes_up for r in rounds)
+    if total < 1_000_000:
+        return f"{total / 1000:.0f} kB"
+    return f"{total / 1e6:,.0f} MB" if total < 1e10 else f"{total / 1e9:,.1f} GB"
+
+
+def persons(counts: list[int | None]) -> str:
+    """A sum of persons; a plus where some holder publishes no person ids.
+
+    >>> persons([3, 4]), persons([3, None]), persons([None])
+    ('7', '3+', 'unknown')
+    """
+    known = [count for count in counts if count is not None]
+    if not known:
+        return "unknown"
+    return f"{sum(known):,}{'' if len(known) == len(counts) else '+'}"

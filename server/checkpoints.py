@@ -1,0 +1,64 @@
+"""Checkpoints: the global weights after a round, one file, written whole or not at all."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from fedbreath.atomic import write_bytes
+from fedbreath.errors import UserError
+
+#: Raised when old files can no longer be read.
+FORMAT = "1"
+
+NAME = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a federation stands.
+
+    Attributes:
+        number: Rounds done.
+        digest: The configuration that made it.
+        weights: Global weights by name.
+    """
+
+    number: int
+    digest: str
+    weights: dict[str, Tensor]
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Replace the folder's checkpoint."""
+    header = {"format": FORMAT, "round": str(checkpoint.number), "digest": checkpoint.digest}
+    weights = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
+    write_bytes(folder / NAME, save(weights, {"fedbreath": json.dumps(header)}))
+
+
+def read(folder: Path, digest: str) -> Checkpoint | None:
+    """The folder's checkpoint, None when there is none yet.
+
+    Raises:
+        UserError: The file is broken, or was made by another configuration or format.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get("fedbreath", "{}"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError, OSError) as error:
+        raise UserError(f"{path} cannot be read ({error}): restore it, or start anew") from None
+    if header.get("format") != FORMAT:
+        raise UserError(f"{path} has format {header.get('format')}, this version reads {FORMAT}")
+    if header["digest"] != digest:
+        raise UserError(
+            f"{path} was made by configuration {header['digest']}, this run is {digest}: "
+            "resume with the settings the run was started with"
+        )
+    return Checkpoint(int(header["round"]), header["digest"], weights)

@@ -1,0 +1,164 @@
+"""The rounds of a federation: call, collect, aggregate, record, checkpoint.
+
+Flower's ``Strategy.start`` always begins at round one and keeps no checkpoint, so the
+loop is ours; whom to call and how to aggregate stay the strategy's. The order at the end
+of a round is: append the round to ``rounds.jsonl``, then replace the checkpoint. A kill
+between the two leaves a line too many, which the next start takes away.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from flwr.app import ArrayRecord, ConfigRecord, Message
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+from torch import Tensor
+
+from fedbreath.atomic import write_text
+from fedbreath.config import Config
+from fedbreath.errors import UserError
+from fedbreath.pretraining import Learner, distance
+from fedbreath.report import folder as records
+from fedbreath.report.records import Failure, Participant, RoundRecord
+from server import checkpoints
+from server.checkpoints import Checkpoint
+
+log = logging.getLogger("fedbreath.server")
+
+#: Told the round's number and the global weights after it; round 0 is the start.
+Observer = Callable[[int, Mapping[str, Tensor]], None]
+
+
+def federate(
+    grid: Grid, strategy: Strategy, config: Config, folder: Path, observe: Observer
+) -> Checkpoint:
+    """Run the rounds that are still to be run.
+
+    Args:
+        grid: Flower's connection to the clients.
+        strategy: Whom to call and how to aggregate.
+        config: The run.
+        folder: Where ``rounds.jsonl`` and the checkpoint lie; a checkpoint found there
+            is gone on with.
+        observe: Called after every round, and before the first one.
+
+    Raises:
+        UserError: Too few clients connect in time, or no client's update can be used in
+            a round.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = checkpoints.read(folder, config.digest)
+    if state is None:
+        state = Checkpoint(0, config.digest, Learner(config).shared_state())
+    _forget_after(folder / "rounds.jsonl", state.number)
+    observe(state.number, state.weights)
+    names: dict[int, str] = {}
+    for number in range(state.number + 1, config.rounds + 1):
+        wait_for_clients(grid, strategy, config.patience.connect)
+        weights, record = _round(grid, strategy, config, number, state.weights, names)
+        records.append(folder, record)
+        state = Checkpoint(number, config.digest, weights)
+        checkpoints.write(folder, state)
+        observe(number, weights)
+    return state
+
+
+def _round(
+    grid: Grid,
+    strategy: Strategy,
+    config: Config,
+    number: int,
+    weights: dict[str, Tensor],
+    names: dict[int, str],
+) -> tuple[dict[str, Tensor], RoundRecord]:
+    started = time.perf_counter()
+    sent = ArrayRecord(weights)
+    messages = list(strategy.configure_train(number, sent, ConfigRecord(), grid))
+    called = [m.metadata.dst_node_id for m in messages]
+    replies = list(grid.send_and_receive(messages, timeout=config.patience.reply))
+    aggregated, _ = strategy.aggregate_train(number, replies)
+    participants, up = _participants(replies, names)
+    failures = _failures(called, replies, names)
+    if aggregated is None:
+        reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
+        raise UserError(f"round {number}: no client's update can be used ({reasons})")
+    new = dict(aggregated.to_torch_state_dict())
+    return new, RoundRecord(
+        number=number,
+        participants=participants,
+        failures=failures,
+        norm=distance(new, weights),
+        seconds=time.perf_counter() - started,
+        bytes_down=_bytes(sent) * len(called),
+        bytes_up=up,
+    )
+
+
+def _participants(
+    replies: Iterable[Message], names: dict[int, str]
+) -> tuple[tuple[Participant, ...], int]:
+    """Who sent an update, in the order of node ids, and how many bytes came."""
+    found, size = [], 0
+    for reply in sorted(replies, key=lambda m: m.metadata.src_node_id):
+        if reply.has_error():
+            continue
+        metrics = reply.content.metric_records["metrics"]
+        name = str(reply.content.config_records["site"]["name"])
+        names[reply.metadata.src_node_id] = name
+        size += _bytes(reply.content.array_records["arrays"])
+        found.append(
+            Participant(
+                name=name,
+                recordings=int(metrics["num-examples"]),
+                steps=int(metrics["steps"]),
+                loss=float(metrics["loss"]) if "loss" in metrics else None,
+                update_norm=float(metrics["norm"]) if "norm" in metrics else None,
+                seconds=float(metrics["seconds"]),
+            )
+        )
+    return tuple(found), size
+
+
+def _failures(
+    called: list[int], replies: Iterable[Message], names: Mapping[int, str]
+) -> tuple[Failure, ...]:
+    """Who was called and sent no update: refused, failed, or silent until the deadline."""
+    codes = dict.fromkeys(called, "no reply in time")
+    for reply in replies:
+        node = reply.metadata.src_node_id
+        if reply.has_error():
+            codes[node] = f"{reply.error.code}: {reply.error.reason or 'no reason given'}"
+        else:
+            codes.pop(node, None)
+    return tuple(Failure(names.get(n, f"node {n}"), code) for n, code in sorted(codes.items()))
+
+
+def wait_for_clients(grid: Grid, strategy: Strategy, seconds: float) -> None:
+    """Wait until the strategy's minimum of clients is connected.
+
+    Raises:
+        UserError: They are not within `seconds`.
+    """
+    least = int(getattr(strategy, "min_available_nodes", 1))
+    deadline = time.monotonic() + seconds
+    while (found := len(list(grid.get_node_ids()))) < least:
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"{found} client(s) connected after {seconds:g} s, at least {least} are needed: "
+                "start more nodes, or lower strategy.minimum"
+            )
+        log.info("waiting for clients: %d of %d connected", found, least)
+        time.sleep(1)
+
+
+def _forget_after(path: Path, number: int) -> None:
+    """Take away lines of rounds after `number`: their checkpoint was never written."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    if len(lines) > number:
+        write_text(path, "".join(lines[:number]))
+
+
+def _bytes(arrays: ArrayRecord) -> int:
+    return sum(len(array.data) for array in arrays.values())

@@ -1,0 +1,190 @@
+"""What the federation is compared with, and how each arm is trained and scored.
+
+Every trained arm is a federation run by the same engine: centralised training is one
+client that has all recordings and takes as many steps as all clients together, and each
+local-only encoder is one site alone with its own steps. So every arm has checkpoints,
+resumes, starts from the same weights, and leaves out the same test persons.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from fedbreath import encoders
+from fedbreath.atomic import write_json
+from fedbreath.config import Config, load
+from fedbreath.downstream import benchmark, embedding
+from fedbreath.downstream.benchmark import ArmScores
+from fedbreath.encoders import Encoder
+from fedbreath.features import Selection
+from server import checkpoints
+from server.rounds import Observer
+from simulation import PACKAGES
+from simulation.data import Prepared
+from simulation.lock import locked
+
+Kind = Literal["federated", "centralised", "local", "random", "features", "control"]
+
+#: Settings under which one client alone is what it claims to be: plain local training.
+_ALONE = ("strategy=fedavg", "training.optimizer_state=kept", "training.head=local")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the comparison.
+
+    Attributes:
+        name: Unique; ``local:<client>`` for local-only encoders.
+        title: For a reader.
+        kind: What sort of row it is.
+        overrides: The configuration it is trained with; empty when it is not trained.
+        steps: Optimiser steps in all.
+        fits: Local fits in all, for progress.
+        note: What a reader must know.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    overrides: tuple[str, ...] = ()
+    steps: int = 0
+    fits: int = 0
+    note: str = ""
+
+    def folder(self, out: Path) -> Path:
+        """Where the arm lies: the federated one in the run's folder itself."""
+        return out if self.kind == "federated" else out / "arms" / self.name.replace(":", "-")
+
+
+def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selection]) -> list[Arm]:
+    """All arms of a run, the federated one first."""
+    rounds, steps, count = config.rounds, config.training.steps, len(clients)
+    assert config.strategy is not None
+    called = max(1, round(count * getattr(config.strategy.config, "fraction", 1.0)))
+    arms = [
+        Arm("federated", "Federated", "federated", overrides, rounds * called * steps,
+            rounds * called, "the global encoder after the last round")
+    ]
+    if config.evaluation.baselines and count > 1:
+        arms.append(
+            Arm("centralised", "Centralised", "centralised",
+                (*overrides, *_ALONE, f"training.steps={called * steps}"),
+                rounds * called * steps, rounds,
+                "all clients' recordings pooled, as many steps as all clients together"))
+    arms += [
+        Arm("random", "Untrained network", "random",
+            note=f"mean of {config.evaluation.random_seeds} seeds"),
+        Arm("log_mel", "Log-mel mean and SD", "features", note="no network"),
+        Arm("level_length", "Loudness and length alone", "control",
+            note="what a score owes to how loud and how long recordings are"),
+    ]
+    if config.evaluation.baselines and count > 1:
+        arms += [
+            Arm(f"local:{name}", f"Only {name}", "local", (*overrides, *_ALONE), rounds * steps,
+                rounds, "this site alone, its own steps")
+            for name in clients
+        ]
+    return arms
+
+
+def clients_of(arm: Arm, prepared: Prepared) -> dict[str, Selection]:
+    """Who trains in an arm."""
+    clients = dict(prepared.clients)
+    if arm.kind == "centralised":
+        return {"pooled": reduce(add, clients.values())}
+    if arm.kind == "local":
+        name = arm.name.removeprefix("local:")
+        return {name: clients[name]}
+    return clients
+
+
+def run(
+    arm: Arm,
+    config: Config,
+    prepared: Prepared,
+    out: Path,
+    on_fit: Callable[[], None],
+    observe: Observer = lambda *_: None,
+) -> list[ArmScores]:
+    """Train an arm where it is trained, and score it; what is done already is read back.
+
+    Returns:
+        One result, or one for each seed of the untrained network.
+    """
+    folder = arm.folder(out)
+    done = out / "arms" / f"{arm.name.replace(':', '-')}.json"
+    with locked(folder / ".arm.lock", wait=60.0):
+        if done.exists():
+            return _read_results(done)
+        if arm.overrides:
+            own = load(arm.overrides, PACKAGES)
+            assert own.engine is not None
+            own.engine.build().federate(
+                arm.overrides, clients_of(arm, prepared), folder, observe, lambda _: on_fit()
+            )
+        results = [
+            benchmark.score(prepared.pool, vectors)
+            for vectors in _embeddings(arm, config, prepared, folder)
+        ]
+        write_json(done, [_to_json(r) for r in results])
+    return results
+
+
+def _embeddings(arm: Arm, config: Config, prepared: Prepared, folder: Path) -> Any:
+    selection = prepared.pool.selection
+    seconds = config.views.seconds
+    if not prepared.pool.tasks:
+        return
+    if arm.kind == "features":
+        yield embedding.log_mel_statistics(selection)
+    elif arm.kind == "control":
+        yield embedding.level_and_length(selection)
+    elif arm.kind == "random":
+        for k in range(config.evaluation.random_seeds):
+            yield embedding.embed(build_encoder(config, config.seed + k), selection, seconds)
+    else:
+        own = load(arm.overrides, PACKAGES)
+        checkpoint = checkpoints.read(folder, own.digest)
+        assert checkpoint is not None
+        yield embedding.embed(encoder_of(config, checkpoint.weights), selection, seconds)
+
+
+def build_encoder(config: Config, seed: int) -> Encoder:
+    """The untrained encoder of a seed."""
+    return encoders.build(config.encoder, config.front_end.mels, seed)
+
+
+def encoder_of(config: Config, weights: Mapping[str, Tensor]) -> Encoder:
+    """The encoder with a round's weights."""
+    encoder = build_encoder(config, config.seed)
+    own = {
+        name.removeprefix("encoder."): tensor
+        for name, tensor in weights.items()
+        if name.startswith("encoder.")
+    }
+    encoder.load_state_dict(own)
+    return encoder
+
+
+def _to_json(result: ArmScores) -> dict[str, Any]:
+    scores = {name: values.tolist() for name, values in result.scores.items()}
+    return {**asdict(result), "scores": scores}
+
+
+def _read_results(path: Path) -> list[ArmScores]:
+    import json
+
+    return [
+        ArmScores(
+            scores={n: np.asarray(v) for n, v in r["scores"].items()},
+            device=r["device"],
+            site=r["site"],
+        )
+        for r in json.loads(path.read_text())
+    ]

@@ -1,0 +1,102 @@
+"""From the configuration to clients: read, keep the test persons out, deal to clients."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.local import held_out
+from fedbreath import features, objectives
+from fedbreath.config import Config
+from fedbreath.downstream import benchmark
+from fedbreath.downstream.benchmark import Pool
+from fedbreath.errors import DataError, SiteError
+from fedbreath.features import Selection, Store
+from fedbreath.pretraining import require_enough
+from fedbreath.recording import Site
+from simulation.partitions import Partition
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run works on.
+
+    Attributes:
+        stores: Every site, opened.
+        held_out: Site name to the groups that no arm trains on.
+        clients: Client name to its training recordings.
+        left_out: Client name to why it cannot take part.
+        pool: Every task's recordings, training and test.
+    """
+
+    stores: tuple[Store, ...]
+    held_out: Mapping[str, frozenset[str]]
+    clients: Mapping[str, Selection]
+    left_out: Mapping[str, str]
+    pool: Pool
+
+
+def prepare(
+    config: Config, workers: int = 1, progress: Callable[[int, int], None] = lambda *_: None
+) -> Prepared:
+    """Read the data and deal them.
+
+    Args:
+        config: The run, with partition.
+        workers: Processes that decode.
+        progress: Told recordings done since last told, and recordings in all.
+
+    Raises:
+        DataError: No recording at all can be used, or two sites share a name.
+        SiteError: No client can take part.
+    """
+    sites: list[Site] = config.data.build().sites()
+    _refuse_same_names(sites)
+    total = sum(len(site.recordings) for site in sites)
+    cache = Path(config.cache) if config.cache else features.default_cache()
+    stores = tuple(
+        features.prepare(s, config.front_end, cache, workers, lambda n: progress(n, total))
+        for s in sites
+    )
+    if not any(store.entries for store in stores):
+        reasons = [p.reason for s in stores for p in s.site.problems]
+        because = f" (the first reason of {len(reasons)}: {reasons[0]})" if reasons else ""
+        raise DataError(f"no recording can be used{because}")
+    kept_out = {store.site.name: held_out(store.site, config) for store in stores}
+    clients, left_out = _clients(config, stores, kept_out)
+    tasks = {name: component.build() for name, component in config.tasks.items()}
+    pool = benchmark.gather(stores, kept_out, tasks, config.evaluation.min_subjects)
+    return Prepared(stores, kept_out, clients, left_out, pool)
+
+
+def _clients(
+    config: Config, stores: tuple[Store, ...], kept_out: Mapping[str, frozenset[str]]
+) -> tuple[dict[str, Selection], dict[str, str]]:
+    """Deal the training recordings; a client that the objective cannot use is left out."""
+    training = {
+        s.site.name: s.select(lambda r, out=kept_out[s.site.name]: r.group not in out)  # type: ignore[misc]
+        for s in stores
+        if s.site.pretrain
+    }
+    assert config.partition is not None
+    partition: Partition = config.partition.build()
+    objective = objectives.build(config.objective, dim=1, seed=0)
+    clients: dict[str, Selection] = {}
+    left_out: dict[str, str] = {}
+    for name, selection in partition.clients(training).items():
+        try:
+            require_enough(selection, objective)
+        except SiteError as error:
+            left_out[name] = str(error)
+        else:
+            clients[name] = selection
+    if not clients:
+        reasons = "; ".join(f"{name}: {why}" for name, why in left_out.items())
+        raise SiteError(f"no client can take part ({reasons})")
+    return clients, left_out
+
+
+def _refuse_same_names(sites: list[Site]) -> None:
+    names = [site.name for site in sites]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"two sites are called {name}: give each its own name")

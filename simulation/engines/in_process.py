@@ -1,0 +1,87 @@
+"""The in-process engine: one client after another, in this process.
+
+Replies are reduced in the order of clients, each client's draws come from (seed, client,
+round), and one thread computes: the weights are the same bit for bit at every run.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from flwr.app import Context, RecordDict
+
+import client.app
+import server.app
+from client.local import LocalSite
+from fedbreath.config import Config as RunConfig
+from fedbreath.features import Selection
+from fedbreath.site.state import SiteState
+from server.rounds import Observer
+from simulation.engines import OnFit
+from simulation.grid import SERVER, InProcessGrid
+
+
+@dataclass(frozen=True)
+class Config:
+    """How fast, never what.
+
+    Attributes:
+        threads: Threads of one training process; results are reproducible at one number.
+        workers: Processes: the federation's own, and others for the feature store and
+            the baselines.
+    """
+
+    threads: int = 1
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "workers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+
+class InProcess:
+    """Runs the same two apps as a deployment, without leaving the process."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @property
+    def workers(self) -> int:
+        """Processes that the baselines and the feature store may use."""
+        return self.config.workers
+
+    def federate(
+        self,
+        overrides: Sequence[str],
+        clients: Mapping[str, Selection],
+        folder: Path,
+        observe: Observer,
+        on_fit: OnFit,
+    ) -> None:
+        """Run a federation of these clients into a folder, or go on with it."""
+        torch.set_num_threads(self.config.threads)
+        names = list(clients)
+        run_config = {"overrides": shlex.join([*overrides, f"out='{folder}'", "resume=null"])}
+
+        def open_site(context: Context, config: RunConfig) -> LocalSite:  # noqa: ARG001
+            name = names[int(context.node_config["partition-id"])]
+            return LocalSite(name, clients[name], SiteState(folder / "sites" / name))
+
+        contexts = {
+            i + 1: Context(
+                run_id=1,
+                node_id=i + 1,
+                node_config={"partition-id": i, "num-partitions": len(names)},
+                state=RecordDict(),
+                run_config=run_config,
+            )
+            for i in range(len(names))
+        }
+        grid = InProcessGrid(
+            client.app.build(open_site), contexts, lambda node: on_fit(names[node - 1])
+        )
+        own = Context(SERVER, SERVER, {}, RecordDict(), run_config)
+        server.app.build(observe)(grid, own)
