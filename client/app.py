@@ -55,8 +55,11 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
     )
     guard.check(update.state, weights)
     site.state.keep(number, update.kept)
-    metrics = {"num-examples": update.recordings, "steps": update.steps}
-    metrics["seconds"] = time.perf_counter() - started
+    metrics: dict[str, int | float | list[int] | list[float]] = {
+        "num-examples": update.recordings,
+        "steps": update.steps,
+        "seconds": time.perf_counter() - started,
+    }
     if learner(config).mechanism.tells_metrics:
         metrics |= {"loss": update.loss, "norm": update.norm}
     return RecordDict(

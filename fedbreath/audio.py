@@ -15,6 +15,7 @@ All of it is per recording: no number is taken from other recordings.
 """
 
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -147,10 +148,9 @@ def loudest_channel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> loudest_channel(np.array([[0.1, -0.1], [0.5, -0.5]], np.float32)).tolist()
     [0.5, -0.5]
     """
-    if len(samples) == 1:
-        return samples[0]
     power = np.square(samples, dtype=np.float64).sum(axis=1)
-    return np.ascontiguousarray(samples[int(power.argmax())])
+    loudest: NDArray[np.float32] = np.ascontiguousarray(samples[int(power.argmax())])
+    return loudest
 
 
 def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
@@ -160,16 +160,31 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     if path.stat().st_size == 0:
         raise AudioError("empty file")
     try:
-        with soundfile.SoundFile(path) as file:
-            claimed, rate = file.frames, file.samplerate
-            if claimed / rate > MAX_SECONDS:
-                raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
-            samples = file.read(dtype="float32", always_2d=True).T
-            if "should be" in file.extra_info or samples.shape[1] < claimed:
-                raise AudioError("truncated: the file holds less than its header says")
-            return samples, rate
+        file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         return _decode_with_ffmpeg(path, error)
+    with file:
+        claimed, rate = file.frames, file.samplerate
+        if claimed / rate > MAX_SECONDS:
+            raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
+        try:
+            samples = file.read(dtype="float32", always_2d=True).T
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"broken or truncated: {error.error_string}") from None
+        if samples.shape[1] < claimed or _holds_less_than_claimed(file.extra_info):
+            raise AudioError("truncated: the file holds less than its header says")
+        return samples, rate
+
+
+def _holds_less_than_claimed(log: str) -> bool:
+    """Whether libsndfile's log of a WAV or AIFF file shows a data chunk cut short.
+
+    >>> _holds_less_than_claimed("data : 96000 (should be 47978)")
+    True
+    """
+    found = re.search(r"^\s*(?:data|SSND) *: *(\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    # A recorder that wrote to a pipe could not know the size, and said "very much".
+    return found is not None and int(found[2]) < int(found[1]) < 0x7FFF_0000
 
 
 def _decode_with_ffmpeg(
@@ -188,7 +203,7 @@ def _decode_with_ffmpeg(
             total = 0
             for frame in container.decode(stream):
                 for block in resampler.resample(frame):
-                    blocks.append(block.to_ndarray())
+                    blocks.append(block.to_ndarray().astype(np.float32, copy=False))
                     total += blocks[-1].shape[1]
                 if total / rate > MAX_SECONDS:
                     raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")

@@ -477,4 +477,5 @@ _GROUPS = {name for name, hint in _HINTS.items() if Component in (hint, *typing.
 
 def to_yaml(config: Config) -> str:
     """The whole resolved configuration as YAML, for ``--cfg``, run folders and reports."""
-    return yaml.safe_dump(dict(config.tree), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(dict(config.tree), sort_keys=False, allow_unicode=True)
+    return text

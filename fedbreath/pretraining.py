@@ -77,7 +77,8 @@ class Learner:
 
     def shared_state(self) -> State:
         """Copies of the weights that travel: the encoder's with its buffers, and the
-        head's when it is averaged."""
+        head's when it is averaged.
+        """
         averaged = self.config.training.head == "averaged"
         return {
             name: tensor

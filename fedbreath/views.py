@@ -64,9 +64,7 @@ def augment(
     return crops
 
 
-def _stretches(
-    batch: int, size: int, share: float, rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def _stretches(batch: int, size: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """One random stretch a row, of uniform length up to `share` of `size`; (B, size)."""
     width = rng.integers(0, int(share * size) + 1, batch)
     start = rng.integers(0, size - width + 1)

@@ -4,6 +4,8 @@ The same app runs behind a SuperLink and in a simulation, which passes an observ
 probes the global encoder.
 """
 
+import logging
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +15,15 @@ from flwr.serverapp import Grid, ServerApp
 from torch import Tensor
 
 from fedbreath.config import LIBRARY, Config, load
+from fedbreath.errors import UserError
 from server.rounds import Observer, federate
 
 #: The groups that the server builds.
 PACKAGES = {**LIBRARY, "strategy": "strategies"}
+
+
+#: Flower forwards its own logger to whoever streams the run.
+log = logging.getLogger("flwr")
 
 
 def _silent(number: int, weights: Mapping[str, Tensor]) -> None:
@@ -29,13 +36,16 @@ def build(observe: Observer = _silent) -> ServerApp:
 
     @app.main()
     def main(grid: Grid, context: Context) -> None:
-        config = load(str(context.run_config["overrides"]), PACKAGES)
-        assert config.strategy is not None
-        strategy = config.strategy.build(config.seed)
-        folder = run_folder(config)
-        federate(grid, strategy, config, folder, observe)
+        _run(grid, context, observe)
 
     return app
+
+
+def _run(grid: Grid, context: Context, observe: Observer) -> None:
+    config = load(str(context.run_config["overrides"]), PACKAGES)
+    assert config.strategy is not None
+    strategy = config.strategy.build(config.seed)
+    federate(grid, strategy, config, run_folder(config), observe)
 
 
 def run_folder(config: Config) -> Path:
@@ -44,4 +54,15 @@ def run_folder(config: Config) -> Path:
     return Path(named) if named else Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
 
 
-app = build()
+#: The app behind a SuperLink. What a user can put right is one line in its log: Flower
+#: would print a traceback for an exception that leaves the app.
+app = ServerApp()
+
+
+@app.main()
+def _deployed(grid: Grid, context: Context) -> None:
+    try:
+        _run(grid, context, _silent)
+    except UserError as error:
+        log.error("fedbreath: %s", error)
+        sys.exit(2)

@@ -8,10 +8,10 @@ between the two leaves a line too many, which the next start takes away.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flwr.app import ArrayRecord, ConfigRecord, Message
+from flwr.app import ArrayRecord, ConfigRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from torch import Tensor
@@ -24,6 +24,7 @@ from fedbreath.report import folder as records
 from fedbreath.report.records import Failure, Participant, RoundRecord
 from server import checkpoints
 from server.checkpoints import Checkpoint
+from strategies.replies import Reply, read, size_of
 
 log = logging.getLogger("fedbreath.server")
 
@@ -77,62 +78,39 @@ def _round(
     sent = ArrayRecord(weights)
     messages = list(strategy.configure_train(number, sent, ConfigRecord(), grid))
     called = [m.metadata.dst_node_id for m in messages]
-    replies = list(grid.send_and_receive(messages, timeout=config.patience.reply))
-    aggregated, _ = strategy.aggregate_train(number, replies)
-    participants, up = _participants(replies, names)
-    failures = _failures(called, replies, names)
+    messages = list(grid.send_and_receive(messages, timeout=config.patience.reply))
+    usable, refused = read(messages, sent)
+    fitting = {reply.node for reply in usable}
+    aggregated, _ = strategy.aggregate_train(
+        number, [m for m in messages if m.metadata.src_node_id in fitting]
+    )
+    names |= {reply.node: reply.site for reply in usable}
+    codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
+    failures = tuple(Failure(names.get(n, f"node {n}"), code) for n, code in codes.items())
     if aggregated is None:
         reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
         raise UserError(f"round {number}: no client's update can be used ({reasons})")
     new = dict(aggregated.to_torch_state_dict())
     return new, RoundRecord(
         number=number,
-        participants=participants,
+        participants=tuple(_participant(reply) for reply in usable),
         failures=failures,
         norm=distance(new, weights),
         seconds=time.perf_counter() - started,
-        bytes_down=_bytes(sent) * len(called),
-        bytes_up=up,
+        bytes_down=size_of(sent) * len(called),
+        bytes_up=sum(reply.size for reply in usable),
     )
 
 
-def _participants(
-    replies: Iterable[Message], names: dict[int, str]
-) -> tuple[tuple[Participant, ...], int]:
-    """Who sent an update, in the order of node ids, and how many bytes came."""
-    found, size = [], 0
-    for reply in sorted(replies, key=lambda m: m.metadata.src_node_id):
-        if reply.has_error():
-            continue
-        metrics = reply.content.metric_records["metrics"]
-        name = str(reply.content.config_records["site"]["name"])
-        names[reply.metadata.src_node_id] = name
-        size += _bytes(reply.content.array_records["arrays"])
-        found.append(
-            Participant(
-                name=name,
-                recordings=int(metrics["num-examples"]),
-                steps=int(metrics["steps"]),
-                loss=float(metrics["loss"]) if "loss" in metrics else None,
-                update_norm=float(metrics["norm"]) if "norm" in metrics else None,
-                seconds=float(metrics["seconds"]),
-            )
-        )
-    return tuple(found), size
-
-
-def _failures(
-    called: list[int], replies: Iterable[Message], names: Mapping[int, str]
-) -> tuple[Failure, ...]:
-    """Who was called and sent no update: refused, failed, or silent until the deadline."""
-    codes = dict.fromkeys(called, "no reply in time")
-    for reply in replies:
-        node = reply.metadata.src_node_id
-        if reply.has_error():
-            codes[node] = f"{reply.error.code}: {reply.error.reason or 'no reason given'}"
-        else:
-            codes.pop(node, None)
-    return tuple(Failure(names.get(n, f"node {n}"), code) for n, code in sorted(codes.items()))
+def _participant(reply: Reply) -> Participant:
+    return Participant(
+        name=reply.site,
+        recordings=int(reply.metrics["num-examples"]),
+        steps=int(reply.metrics["steps"]),
+        loss=reply.metrics.get("loss"),
+        update_norm=reply.metrics.get("norm"),
+        seconds=reply.metrics.get("seconds", 0.0),
+    )
 
 
 def wait_for_clients(grid: Grid, strategy: Strategy, seconds: float) -> None:
@@ -158,7 +136,3 @@ def _forget_after(path: Path, number: int) -> None:
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     if len(lines) > number:
         write_text(path, "".join(lines[:number]))
-
-
-def _bytes(arrays: ArrayRecord) -> int:
-    return sum(len(array.data) for array in arrays.values())

@@ -6,6 +6,7 @@ local-only encoder is one site alone with its own steps. So every arm has checkp
 resumes, starts from the same weights, and leaves out the same test persons.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import reduce
@@ -68,26 +69,54 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
     assert config.strategy is not None
     called = max(1, round(count * getattr(config.strategy.config, "fraction", 1.0)))
     arms = [
-        Arm("federated", "Federated", "federated", overrides, rounds * called * steps,
-            rounds * called, "the global encoder after the last round")
+        Arm(
+            "federated",
+            "Federated",
+            "federated",
+            overrides,
+            rounds * called * steps,
+            rounds * called,
+            "the global encoder after the last round",
+        )
     ]
     if config.evaluation.baselines and count > 1:
         arms.append(
-            Arm("centralised", "Centralised", "centralised",
+            Arm(
+                "centralised",
+                "Centralised",
+                "centralised",
                 (*overrides, *_ALONE, f"training.steps={called * steps}"),
-                rounds * called * steps, rounds,
-                "all clients' recordings pooled, as many steps as all clients together"))
+                rounds * called * steps,
+                rounds,
+                "all clients' recordings pooled, as many steps as all clients together",
+            )
+        )
     arms += [
-        Arm("random", "Untrained network", "random",
-            note=f"mean of {config.evaluation.random_seeds} seeds"),
+        Arm(
+            "random",
+            "Untrained network",
+            "random",
+            note=f"mean of {config.evaluation.random_seeds} seeds",
+        ),
         Arm("log_mel", "Log-mel mean and SD", "features", note="no network"),
-        Arm("level_length", "Loudness and length alone", "control",
-            note="what a score owes to how loud and how long recordings are"),
+        Arm(
+            "level_length",
+            "Loudness and length alone",
+            "control",
+            note="what a score owes to how loud and how long recordings are",
+        ),
     ]
     if config.evaluation.baselines and count > 1:
         arms += [
-            Arm(f"local:{name}", f"Only {name}", "local", (*overrides, *_ALONE), rounds * steps,
-                rounds, "this site alone, its own steps")
+            Arm(
+                f"local:{name}",
+                f"Only {name}",
+                "local",
+                (*overrides, *_ALONE),
+                rounds * steps,
+                rounds,
+                "this site alone, its own steps",
+            )
             for name in clients
         ]
     return arms
@@ -178,8 +207,6 @@ def _to_json(result: ArmScores) -> dict[str, Any]:
 
 
 def _read_results(path: Path) -> list[ArmScores]:
-    import json
-
     return [
         ArmScores(
             scores={n: np.asarray(v) for n, v in r["scores"].items()},

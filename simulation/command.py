@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from fedbreath.config import Config, choices, config_dir, load, to_yaml
 from fedbreath.errors import UserError
+from fedbreath.report.terminal import summary
 from server.app import run_folder
 from simulation import PACKAGES
 from simulation.display import Display
 from simulation.lock import locked
+from simulation.run import study
 
 _HELP = """\
 Simulate a federated pretraining of a respiratory-audio encoder, compare it with
@@ -37,7 +40,7 @@ def main(words: Sequence[str]) -> int:
     try:
         return _main(words, console)
     except UserError as error:
-        Console(stderr=True).print(f"[red bold]error:[/] {_escape(str(error))}", soft_wrap=True)
+        Console(stderr=True).print(f"[red bold]error:[/] {escape(str(error))}", soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; resume=DIR goes on with the run")
@@ -69,9 +72,6 @@ def _main(words: Sequence[str], console: Console) -> int:
 
 
 def _run(config: Config, overrides: tuple[str, ...], console: Console) -> int:
-    from fedbreath.report.terminal import summary
-    from simulation.run import study
-
     out = run_folder(config)
     if not config.resume and (out / "run.json").exists():
         raise UserError(f"{out} holds a run: resume={out} goes on with it; or name another folder")
@@ -79,12 +79,12 @@ def _run(config: Config, overrides: tuple[str, ...], console: Console) -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"out={out}: {error.strerror}") from None
-    console.print(f"run [bold]{config.digest}[/] in {_escape(str(out))}", highlight=False)
+    console.print(f"run [bold]{config.digest}[/] in {escape(str(out))}", highlight=False)
     with locked(out / ".lock"), Display(console) as display:
         kept = tuple(w for w in overrides if not w.startswith(("out=", "resume=")))
         report = study(config, kept, out, display)
     console.print(summary(out))
-    console.print(f"report: {_escape(str(report))}", highlight=False, soft_wrap=True)
+    console.print(f"report: {escape(str(report))}", highlight=False, soft_wrap=True)
     return 0
 
 
@@ -110,9 +110,3 @@ def _resumed(folder: Path, given: tuple[str, ...]) -> tuple[str, ...]:
             f"{found}; leave them out, or start a new run"
         )
     return overrides
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

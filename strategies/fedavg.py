@@ -11,11 +11,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import (
+    Array,
+    ArrayRecord,
+    ConfigRecord,
+    Message,
+    MessageType,
+    MetricRecord,
+    RecordDict,
+)
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
 
 from fedbreath.aggregation import weighted_mean
+from strategies.replies import read
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Config:
             raise ValueError(f"minimum must be >= 1, got {self.minimum}")
 
 
-class FedAvg(FlowerFedAvg):  # type: ignore[misc]
+class FedAvg(FlowerFedAvg):
     """Mean weighted by the number of training recordings.
 
     Args:
@@ -66,21 +75,15 @@ class FedAvg(FlowerFedAvg):  # type: ignore[misc]
         ]
 
     def aggregate_train(
-        self, server_round: int, replies: Iterable[Message]
+        self,
+        server_round: int,  # noqa: ARG002 - Flower's interface
+        replies: Iterable[Message],
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """Average what came back without error; nothing when nothing did."""
-        contents = [
-            m.content
-            for m in sorted(replies, key=lambda m: m.metadata.src_node_id)
-            if m.has_content()
-        ]
-        if not contents:
+        usable, _ = read(replies)
+        if not usable:
             return None, None
-        clients = [
-            {name: array.numpy() for name, array in c.array_records["arrays"].items()}
-            for c in contents
-        ]
-        counts = [float(c.metric_records["metrics"]["num-examples"]) for c in contents]
-        mean = weighted_mean(clients, counts)
+        counts = [reply.metrics["num-examples"] for reply in usable]
+        mean = weighted_mean([reply.arrays for reply in usable], counts)
         arrays = ArrayRecord({name: Array(array) for name, array in mean.items()})
-        return arrays, MetricRecord({"clients": len(contents), "num-examples": sum(counts)})
+        return arrays, MetricRecord({"clients": len(usable), "num-examples": sum(counts)})

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedbreath.datasets.labels import Cell, known, sex, word, years, yes_no
-from fedbreath.datasets.layout import files, identify, locate, read_csv, read_json, unique
+from fedbreath.datasets.layout import files, gather, identify, locate, read_csv, read_json, unique
 from fedbreath.errors import DataError
 from fedbreath.recording import Modality, Problem, Recording, Site
 
@@ -110,7 +110,7 @@ class Coswara:
             )
             for kind, count in sorted(speech.items())
         ]
-        return [Site("coswara", tuple(recordings), tuple(problems), stratify=("covid_status",))]
+        return [gather("coswara", recordings, problems, stratify=("covid_status",))]
 
 
 def _audio(root: Path) -> list[Path]:

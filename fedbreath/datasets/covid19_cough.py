@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fedbreath.datasets.labels import Cell, known, word, yes_no
-from fedbreath.datasets.layout import files, identify, locate, read_json, unique
+from fedbreath.datasets.layout import files, gather, identify, locate, read_json, unique
 from fedbreath.errors import DataError
 from fedbreath.recording import Problem, Recording, Site
 
@@ -67,8 +67,7 @@ class Covid19Cough:
             Problem(f"metadata.json: {name}", "no file: there is no recording of this name in raw/")
             for name in rows
         ]
-        stratify = ("source", "covid19")
-        return [Site("covid19_cough", tuple(recordings), tuple(problems), stratify=stratify)]
+        return [gather("covid19_cough", recordings, problems, stratify=("source", "covid19"))]
 
 
 def _audio(root: Path) -> list[Path]:

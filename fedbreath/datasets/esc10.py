@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedbreath.datasets.layout import files, identify, locate
+from fedbreath.datasets.layout import files, gather, identify, locate
 from fedbreath.recording import Problem, Recording, Site
 
-_CLASS = re.compile(r"\d{3} - ([A-Za-z][A-Za-z ]*)", re.ASCII)
+_CLASS = re.compile(r"\d{3} - (.*\S)", re.ASCII)
 _NAME = re.compile(r"([1-5])-(\d+)-[A-Z]", re.ASCII)
 
 
@@ -47,22 +47,21 @@ class Esc10:
         recordings, problems = [], []
         for path in audio:
             item = identify(path, root)
-            name = _NAME.fullmatch(path.stem)
-            if name is None:
-                reason = "unknown name: not <fold 1 to 5>-<Freesound clip id>-<take>.ogg"
-                problems.append(Problem(item, reason))
+            folder, name = _CLASS.fullmatch(path.parent.name), _NAME.fullmatch(path.stem)
+            if folder and name:
+                recordings.append(_recording(item, path, folder[1], *name.groups()))
             else:
-                recordings.append(_recording(item, path, *name.groups()))
-        return [Site("esc10", tuple(recordings), tuple(problems), stratify=("sound",))]
+                reason = "unknown name: not <nnn> - <Class>/<fold>-<Freesound clip id>-<take>.ogg"
+                problems.append(Problem(item, reason))
+        return [gather("esc10", recordings, problems, stratify=("sound",))]
 
 
 def _audio(root: Path) -> list[Path]:
-    folders = sorted(folder for folder in root.iterdir() if _CLASS.fullmatch(folder.name))
-    return [path for folder in folders for path in files(folder, ".ogg")]
+    classes = any(_CLASS.fullmatch(folder.name) for folder in root.iterdir())
+    return files(root, ".ogg") if classes else []
 
 
-def _recording(item: str, path: Path, fold: str, clip: str) -> Recording:
-    sound = path.parent.name.partition(" - ")[2]
+def _recording(item: str, path: Path, sound: str, fold: str, clip: str) -> Recording:
     return Recording(
         id=item,
         source=path,

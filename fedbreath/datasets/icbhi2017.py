@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedbreath.datasets.labels import Cell, known, sex, word, years
-from fedbreath.datasets.layout import files, identify, locate, read_text, unique
+from fedbreath.datasets.layout import files, gather, identify, locate, read_text, unique
 from fedbreath.errors import DataError
 from fedbreath.recording import Problem, Recording, Site
 
@@ -83,7 +83,7 @@ class Icbhi2017:
             Problem(identify(path, root), "no file: there is no recording of this name")
             for path in cycles.values()
         ]
-        return [Site("icbhi2017", tuple(recordings), tuple(problems), stratify=("diagnosis",))]
+        return [gather("icbhi2017", recordings, problems, stratify=("diagnosis",))]
 
 
 def _folders(root: Path) -> list[Path]:

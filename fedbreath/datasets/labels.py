@@ -4,6 +4,7 @@ A reader takes whatever a cell or a JSON value holds and returns the label's tex
 when the value says that it is not known. What cannot be right is a ValueError.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
 from fedbreath.recording import Problem
@@ -90,11 +91,13 @@ def years(value: object) -> str:
     >>> years("0.75"), years(70), years("4.0")
     ('0.75', '70', '4')
     """
-    text = "" if isinstance(value, bool) else word(value)
+    text = word(value)
+    if not text:
+        return ""
     try:
-        age = float(text) if text else None
+        age = float(text)
     except ValueError:
-        age = -1.0
-    if isinstance(value, bool) or not (age is None or 0 <= age <= 120):
+        age = math.nan
+    if not 0 <= age <= 120:
         raise ValueError(f"must be a number of years from 0 to 120, got {value!r:.60}")
-    return "" if age is None else f"{age:g}"
+    return f"{age:g}"

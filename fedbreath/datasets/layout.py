@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from fedbreath.errors import DataError
-from fedbreath.recording import Problem
+from fedbreath.recording import Problem, Recording, Site
 
 T = TypeVar("T")
 
@@ -40,17 +40,31 @@ def locate(
     expected = f"expected the {name} data set ({layout}), or a folder that holds it as {name}/"
     if not root.strip():
         raise DataError(f"data.root is blank: {expected}")
-    given = Path(root).expanduser()
-    if not given.is_dir():
-        state = "is not a folder" if given.exists() else "does not exist"
-        raise DataError(f"data.root={root} {state}: {expected}")
-    # The inner folder first: a parent's other data sets must not be taken for this one.
-    folders = [folder for folder in (given / name, given) if folder.is_dir()]
-    for folder in folders:
-        if audio := find(folder):
-            return folder, audio
-    state = "has none of that" if any(folders[0].iterdir()) else "is empty"
+    try:
+        given = Path(root).expanduser()
+        # The inner folder first: a parent's other data sets must not be taken for this one.
+        folders = [folder for folder in (given / name, given) if folder.is_dir()]
+        for folder in folders:
+            if audio := find(folder):
+                return folder, audio
+        if not folders:
+            state = "is not a folder" if given.exists() else "does not exist"
+            raise DataError(f"data.root={root} {state}: {expected}")
+        state = "does not hold the data set" if any(folders[0].iterdir()) else "is empty"
+    except OSError as error:
+        _unreadable(error)
     raise DataError(f"data.root={root}: {folders[0]} {state}: {expected}")
+
+
+def gather(
+    name: str,
+    recordings: Iterable[Recording],
+    problems: Iterable[Problem],
+    stratify: tuple[str, ...],
+) -> Site:
+    """A data set's one site, its recordings in the order of their ids."""
+    ordered = sorted(recordings, key=lambda recording: recording.id)
+    return Site(name, tuple(ordered), tuple(problems), stratify)
 
 
 def files(folder: Path, *suffixes: str) -> list[Path]:
@@ -122,7 +136,8 @@ def read_csv(path: Path, columns: Sequence[str], problems: list[Problem]) -> lis
         DataError: The file is missing, is no CSV, or lacks a column.
     """
     try:
-        table = list(csv.reader(io.StringIO(read_text(path), newline="")))
+        lines = io.StringIO(read_text(path), newline="")
+        table = list(csv.reader(lines, skipinitialspace=True))
     except csv.Error as error:
         raise DataError(f"{path} is no CSV: {error}") from None
     header = [cell.strip() for cell in table[0]] if table else []
@@ -131,9 +146,11 @@ def read_csv(path: Path, columns: Sequence[str], problems: list[Problem]) -> lis
             raise DataError(f"{path} has no column {column}: its header must name it")
     rows = []
     for number, cells in enumerate(table[1:], start=2):
+        if not any(map(str.strip, cells)):
+            continue
         if len(cells) == len(header):
             rows.append(dict(zip(header, map(str.strip, cells), strict=True)))
-        elif any(map(str.strip, cells)):
+        else:
             reason = f"bad row: {len(cells)} cells where the header has {len(header)}"
             problems.append(Problem(f"{path.name} row {number}", reason))
     return rows

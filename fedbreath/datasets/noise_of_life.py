@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedbreath.datasets.layout import files, identify, locate
+from fedbreath.datasets.layout import files, gather, identify, locate
 from fedbreath.recording import Modality, Problem, Recording, Site
 
 #: The respiratory classes, as labels and modalities; every other is background.
@@ -52,24 +52,24 @@ class NoiseOfLife:
         recordings, problems = [], []
         for path in audio:
             item = identify(path, root)
-            name = _NAME.fullmatch(path.stem)
-            # A file of another class than its folder's: either may be the wrong one.
-            if name is None or name.group(1).lower() != path.parent.name.lower():
-                reason = f"unknown name: not {path.parent.name}/<same class>-<nnn>.wav"
-                problems.append(Problem(item, reason))
+            number = _number(path)
+            if number is None:
+                problems.append(Problem(item, "unknown name: not <Class>/<same class>-<nnn>.wav"))
             else:
-                recordings.append(_recording(item, path, int(name.group(2))))
-        return [Site("noise_of_life", tuple(recordings), tuple(problems), stratify=("sound",))]
+                recordings.append(_recording(item, path, number))
+        return [gather("noise_of_life", recordings, problems, stratify=("sound",))]
 
 
 def _audio(root: Path) -> list[Path]:
-    """Every WAV file in a class's folder: one where at least one file is named after it."""
-    found = []
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        inside = files(folder, ".wav")
-        if any(path.stem.lower().startswith(f"{folder.name.lower()}-") for path in inside):
-            found += inside
-    return found
+    """All WAV files, where at least one lies in a class's folder and is named after it."""
+    classes = any(path.is_file() and _number(path) is not None for path in root.glob("*/*"))
+    return files(root, ".wav") if classes else []
+
+
+def _number(path: Path) -> int | None:
+    """A file's number in its class; None for a name of another form or another class."""
+    name = _NAME.fullmatch(path.stem)
+    return int(name[2]) if name and name[1].lower() == path.parent.name.lower() else None
 
 
 def _recording(item: str, path: Path, number: int) -> Recording:

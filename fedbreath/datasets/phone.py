@@ -4,7 +4,7 @@ One multiplication in the frequency domain does all that is linear: the source's
 times the room's response, plus background noise, times the phone's response. Source and
 recording last equally long, so their frequency bins coincide whatever the two sample rates
 are, and resampling costs nothing. What is not linear follows in time: gain control and soft
-clipping.
+clipping. Recordings at 44.1 and 48 kHz hold little above 12 kHz, as after a voice codec.
 
 Phones are products: the catalogue is the same in every cohort and for every seed. Sourced:
 roll-off below about 90 Hz, older phones' high-pass at 200 Hz, notches down to -21 dB (a
@@ -131,15 +131,14 @@ def record(
     # Whole seconds make fast transforms of every rate, and few entries in the cache.
     padded = math.ceil(seconds + TAIL)
     size = padded * SOURCE_RATE
-    spectrum = fft.rfft(source * np.float32(_amplitude(loudness)), size, norm="forward")
+    spectrum = fft.rfft(source * _amplitude(loudness), size, norm="forward")
     spectrum *= fft.rfft(_impulse(scene, rng), size)
-    total = _noise(scene, padded, phone.sample_rate, rng)
-    both = min(len(total), len(spectrum))
-    total[:both] += spectrum[:both]
-    total *= _response(phone, padded)
-    wave = fft.irfft(total, padded * phone.sample_rate, norm="forward")
+    spectrum += _noise(scene, padded, rng)
+    spectrum *= _response(phone, padded)
+    # The inverse transform pads or cuts the spectrum to the phone's rate.
+    wave = fft.irfft(spectrum, padded * phone.sample_rate, norm="forward")
     wave = wave[: round(seconds * phone.sample_rate)]
-    clipped: NDArray[np.float32] = np.tanh(wave * np.float32(_gain(wave, phone)))
+    clipped: NDArray[np.float32] = np.tanh(wave * _gain(wave, phone))
     return clipped
 
 
@@ -164,12 +163,9 @@ def _impulse(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
     return impulse
 
 
-def _noise(
-    scene: Scene, seconds: int, rate: int, rng: np.random.Generator
-) -> NDArray[np.complex64]:
-    """Spectrum of background noise; (seconds * rate // 2 + 1,)."""
-    octaves = _octaves(seconds, rate)
-    shape = np.exp(octaves * np.float32(-scene.slope * math.log(10) / 20))
+def _noise(scene: Scene, seconds: int, rng: np.random.Generator) -> NDArray[np.complex64]:
+    """Spectrum of background noise; one value for each of `_bins`."""
+    shape = np.exp(_octaves(seconds) * (-scene.slope * math.log(10) / 20))
     shape[: int(NOISE_FROM * seconds)] = 0
     # Each bin stands for two conjugate ones, and has two normal parts: power 4.
     shape *= _amplitude(-scene.snr) / (2 * np.sqrt(np.square(shape).sum()))
@@ -178,17 +174,21 @@ def _noise(
     return noise
 
 
-@functools.lru_cache(maxsize=16)
-def _octaves(seconds: int, rate: int) -> NDArray[np.float32]:
-    """Octaves above `NOISE_FROM` of each frequency bin."""
-    f = np.arange(seconds * rate // 2 + 1) / seconds
-    return np.log2(np.maximum(f, NOISE_FROM) / NOISE_FROM).astype(np.float32)
+def _bins(seconds: int) -> NDArray[np.float64]:
+    """Frequencies of the spectrum of a source of so many seconds, Hz."""
+    return np.arange(seconds * SOURCE_RATE // 2 + 1) / seconds
+
+
+@functools.lru_cache(maxsize=8)
+def _octaves(seconds: int) -> NDArray[np.float32]:
+    """Octaves above `NOISE_FROM`."""
+    return np.log2(np.maximum(_bins(seconds), NOISE_FROM) / NOISE_FROM).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=64)
 def _response(phone: Phone, seconds: int) -> NDArray[np.float32]:
-    """The phone's gain at each frequency bin of a recording of so many seconds."""
-    f = np.maximum(np.arange(seconds * phone.sample_rate // 2 + 1) / seconds, 1)
+    """The phone's gain: equaliser times high-pass."""
+    f = np.maximum(_bins(seconds), 1)
     gains = np.interp(np.log(f), np.log(BANDS), phone.gains)
     high_pass = 1 / np.sqrt(1 + (phone.high_pass / f) ** 4)
     return (10 ** (gains / 20) * high_pass).astype(np.float32)

@@ -1,15 +1,16 @@
 """A small causal model of the people in a phone cohort, and of how they sound.
 
-Causes precede effects, in this order::
+Causes precede effects::
 
-    cohort -> age, sex, smoking -> disease -> FEV1 z-score -> severity
-                    |                              |
-                    +--------> mucus, wheeze <-----+
-                                 |     |
-                              symptom  sound <- age, sex, smoking, FEV1
+    cohort    -> age, smoking, disease, phone
+    age, sex  -> smoking
+    smoking   -> disease, FEV1 z-score
+    disease   -> FEV1 z-score
+    FEV1      -> obstruction that can be heard, severity as judged
+    lungs (obstruction, mucus, wheeze) -> sound, symptom as reported
 
-A label is never a cause of sound: disease is heard through the FEV1 z-score and what
-follows from it, a symptom through the wheeze and mucus that are reported. So a person
+Severity and symptom are reports and never cause a sound. Disease is heard through the
+FEV1 z-score and what follows from it (asthma also by a little more wheeze), so somebody
 with asthma and good lungs sounds well, as in a clinic.
 
 Sourced: the z-score of healthy lungs is N(0, 1) by its definition (GLI-2012), below -2.5
@@ -39,7 +40,7 @@ REFERENCE_AGE = 50.0
 SEVERE_BELOW = -2.5
 
 #: Mean and standard deviation of the FEV1 z-score; healthy by definition (GLI-2012).
-FEV1 = {"healthy": (0.0, 1.0), "asthma": (-2.1, 1.1), "copd": (-2.8, 1.1)}
+FEV1 = {"healthy": (0.0, 1.0), "asthma": (-2.1, 1.1), "copd": (-2.6, 1.1)}
 
 #: A smoker's loss of FEV1 without any disease, z.
 SMOKERS_LOSS = 0.3
@@ -130,19 +131,7 @@ def draw_person(cohort: Cohort, rng: np.random.Generator) -> Person:
     diagnosis = _diagnosis(cohort, decades, smoker, rng)
     mean, sd = FEV1[diagnosis]
     fev1_z = rng.normal(mean - SMOKERS_LOSS * smoker, sd)
-    # What can be heard of the obstruction: 0 for normal lungs, 1 around z = -3, and
-    # blurred, since the same airways sound differently in different chests.
-    obstruction = float(np.clip(-fev1_z / 3 + rng.normal(0, 0.3), 0, 2))
-    mucus = rng.normal(0.7 * smoker + 0.8 * obstruction, 1)
-    wheezes = _happens(
-        -1.9
-        + 2.2 * obstruction
-        + math.log(WHEEZE_SMOKING) * smoker
-        + math.log(WHEEZE_ASTHMA) * (diagnosis == "asthma")
-        + math.log(WHEEZE_FEMALE) * female
-        + math.log(WHEEZE_DECADE) * decades,
-        rng,
-    )
+    lungs = _lungs(fev1_z, diagnosis == "asthma", female, smoker, decades, rng=rng)
     # The doctor sees the spirometer of the day, not the true z-score.
     severe = None if diagnosis == "healthy" else bool(fev1_z + rng.normal(0, 0.4) < SEVERE_BELOW)
     return Person(
@@ -152,9 +141,9 @@ def draw_person(cohort: Cohort, rng: np.random.Generator) -> Person:
         diagnosis=diagnosis,
         fev1_z=fev1_z,
         severe=severe,
-        symptom=_happens(-1.8 + 1.6 * wheezes + 1.0 * mucus, rng),
+        symptom=_happens(-1.5 + 1.4 * lungs.wheezes + 0.9 * lungs.mucus, rng),
         phone=int(rng.choice(len(CATALOGUE), p=cohort.phones)),
-        airway=_airway(female, smoker, decades, obstruction, mucus, wheezes, rng),
+        airway=_airway(lungs, female, smoker, decades, rng),
     )
 
 
@@ -170,40 +159,75 @@ def _diagnosis(cohort: Cohort, decades: float, smoker: bool, rng: np.random.Gene
     return "copd" if copd else "asthma"
 
 
-def _airway(
+@dataclass(frozen=True, slots=True)
+class _Lungs:
+    """What is between the FEV1 z-score and the sound: dimensionless, 0 when well."""
+
+    obstruction: float
+    mucus: float
+    wheezes: bool
+
+
+def _lungs(
+    fev1_z: float,
+    asthma: bool,
     female: bool,
     smoker: bool,
     decades: float,
-    obstruction: float,
-    mucus: float,
-    wheezes: bool,
+    *,
     rng: np.random.Generator,
+) -> _Lungs:
+    # 0 for normal lungs, 1 around z = -3, and blurred, since the same airways sound
+    # differently in different chests.
+    obstruction = float(np.clip(-fev1_z / 3 + rng.normal(0, 0.3), 0, 2))
+    log_odds = (
+        -1.9
+        + 2.2 * obstruction
+        + math.log(WHEEZE_SMOKING) * smoker
+        + math.log(WHEEZE_ASTHMA) * asthma
+        + math.log(WHEEZE_FEMALE) * female
+        + math.log(WHEEZE_DECADE) * decades
+    )
+    return _Lungs(
+        obstruction=obstruction,
+        mucus=rng.normal(0.7 * smoker + 0.8 * obstruction, 1),
+        wheezes=_happens(log_odds, rng),
+    )
+
+
+def _airway(
+    lungs: _Lungs, female: bool, smoker: bool, decades: float, rng: np.random.Generator
 ) -> Airway:
     """How a person sounds; every parameter has a spread of its own."""
     f0 = F0_FEMALE if female else F0_MALE
-    crackle_rate = (
-        1.4 * obstruction
-        + math.log(CRACKLES_SMOKING) * smoker
-        + 0.5 * math.log(CRACKLES_DECADE) * decades
-        + 0.3 * mucus
-        + rng.normal(0, 0.4)
-    )
     return Airway(
         # Smoking lowers the voice and makes it hoarse; sex moves it, with wide overlap.
-        f0=f0 * math.exp(rng.normal(-0.10 * smoker, F0_SPREAD)),
-        hoarse=float(np.clip(rng.normal(0.25 + 0.18 * smoker + 0.02 * decades, 0.12), 0, 0.9)),
+        f0=f0 * math.exp(rng.normal(-0.11 * smoker, F0_SPREAD)),
+        hoarse=float(np.clip(rng.normal(0.25 + 0.21 * smoker + 0.02 * decades, 0.12), 0, 0.9)),
         tract=(TRACT_FEMALE if female else 1.0) * math.exp(rng.normal(0, 0.06)),
         # Bodies and habits without a cause in this model.
         tilt=rng.normal(0, 1.0),
         breaths=rng.uniform(12, 20),
         wheeze_hz=math.exp(rng.normal(math.log(400), 0.4)),
         # Obstruction makes coughs longer and louder and breathing out slower.
-        loudness=rng.normal(2.0 * obstruction, 4),
-        cough_length=math.exp(rng.normal(0.25 * obstruction, 0.12)),
-        expiration=float(np.clip(rng.normal(1.6 + 1.1 * obstruction, 0.3), 1.2, 4)),
-        wheeze=rng.uniform(0.15, 0.6) if wheezes else 0.0,
-        # Fewer than one crackle when healthy, 3-10 when obstructed; mucus makes them coarse.
-        crackles=min(0.8 * math.exp(crackle_rate), 15.0),
-        coarse=1 / (1 + math.exp(-mucus)),
-        rattle=1 / (1 + math.exp(1.5 - 1.3 * mucus)),
+        loudness=rng.normal(2.0 * lungs.obstruction, 4),
+        cough_length=math.exp(rng.normal(0.25 * lungs.obstruction, 0.12)),
+        expiration=float(np.clip(rng.normal(1.6 + 1.1 * lungs.obstruction, 0.3), 1.2, 4)),
+        wheeze=rng.uniform(0.15, 0.6) if lungs.wheezes else 0.0,
+        crackles=_crackles(lungs, smoker, decades, rng),
+        coarse=1 / (1 + math.exp(-lungs.mucus)),
+        rattle=1 / (1 + math.exp(1.5 - 1.3 * lungs.mucus)),
     )
+
+
+def _crackles(lungs: _Lungs, smoker: bool, decades: float, rng: np.random.Generator) -> float:
+    """Expected crackles in one inspiration: 0-2 in most healthy people, 3-10 when obstructed."""
+    log_rate = (
+        1.7 * lungs.obstruction
+        + 0.3 * lungs.mucus
+        + math.log(CRACKLES_SMOKING) * smoker
+        # Half the sourced effect: the rest comes with the disease that age brings.
+        + 0.5 * math.log(CRACKLES_DECADE) * decades
+        + rng.normal(0, 0.4)
+    )
+    return min(0.5 * math.exp(log_rate), 15.0)

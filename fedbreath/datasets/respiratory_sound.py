@@ -118,7 +118,7 @@ def _cough(airway: Airway, rng: np.random.Generator) -> Samples:
         jet[onset:] += level * _voice(airway, len(jet) - onset, rng)
     ringing = signal.sosfilt(_tract(airway.tract * rng.normal(1, 0.02)), jet)
     # Part of the jet's noise is made at the lips and does not pass the tract.
-    out = (ringing + rng.lognormal(-0.5, 0.5) * jet).astype(np.float32)
+    out: Samples = (ringing + rng.lognormal(-0.5, 0.5) * jet).astype(np.float32)
     out /= np.abs(out).max()
     begin, length = round(burst * SOURCE_RATE), round(middle * SOURCE_RATE)
     _add(out, 0.5 * level * airway.wheeze * _whistle(airway, length, rng), begin)
@@ -138,7 +138,7 @@ def _jet(
     envelope = np.exp(-t / (0.4 * burst)) + level * np.exp(-t / (0.8 * middle))
     envelope *= np.minimum(t / rng.uniform(0.001, 0.004), 1)  # attack, s
     envelope *= np.minimum((t[-1] - t) / 0.01, 1)  # 10 ms without a click at the end
-    return rng.standard_normal(n, dtype=np.float32) * envelope
+    return (rng.standard_normal(n, dtype=np.float32) * envelope).astype(np.float32, copy=False)
 
 
 def _voice(airway: Airway, n: int, rng: np.random.Generator) -> Samples:
@@ -150,7 +150,9 @@ def _voice(airway: Airway, n: int, rng: np.random.Generator) -> Samples:
     noise = rng.standard_normal(n, dtype=np.float32)
     # The sawtooth's power is a third of the noise's, and the voice stands out of the jet.
     mixed = (1 - airway.hoarse) * 3 * saw + airway.hoarse * noise
-    return (mixed * 2 * np.sqrt(u * (1 - u))).astype(np.float32)
+    hump = 2 * np.sqrt(u * (1 - u))
+    voice: Samples = (mixed * hump).astype(np.float32, copy=False)
+    return voice
 
 
 def _tract(scale: float) -> NDArray[np.float64]:
@@ -194,10 +196,10 @@ def breath_take(airway: Airway, rng: np.random.Generator) -> Samples:
 
 def _inspiration(airway: Airway, seconds: float, lips: float, rng: np.random.Generator) -> Samples:
     out = _flow(INSPIRATION_FALL * airway.tract, lips, seconds, rng)
-    # From mid-inspiration on, some three times as high as the flow around them.
+    # From mid-inspiration on, some four times as high as the flow around them.
     for start in rng.uniform(0.3, 0.95, rng.poisson(airway.crackles)):
         kind = COARSE if rng.random() < airway.coarse else FINE
-        _add(out, rng.lognormal(1.2, 0.5) * _grain(*kind, rng), int(start * len(out)))
+        _add(out, rng.lognormal(1.5, 0.5) * _grain(*kind, rng), int(start * len(out)))
     return out
 
 
@@ -215,7 +217,9 @@ def _flow(fall: float, lips: float, seconds: float, rng: np.random.Generator) ->
     n = fft.next_fast_len(round(seconds * SOURCE_RATE), real=True)
     bins = n // 2 + 1
     f = np.linspace(0, SOURCE_RATE / 2, bins, dtype=np.float32)
-    shape = np.exp(-f / (2 * fall)) + np.float32(lips) * (f / LIPS) * np.exp(1 - f / LIPS)
+    shape = np.exp(-f / (2 * fall)) + lips * (f / LIPS) * np.exp(1 - f / LIPS)
+    # Makes the root mean square under the hump 1: a bin has two parts of variance 1 and
+    # stands for two conjugate bins (4), and the hump halves the power.
     shape /= np.sqrt(2 * np.square(shape).sum())
     noise = rng.standard_normal(2 * bins, dtype=np.float32).view(np.complex64)
     wave: Samples = fft.irfft(noise * shape, n, norm="forward")
@@ -228,7 +232,8 @@ def _whistle(airway: Airway, n: int, rng: np.random.Generator) -> Samples:
     pitch = airway.wheeze_hz * (1 + rng.normal(0, 0.05) + rng.normal(0, 0.06) * u)
     phase = (2 * np.pi / SOURCE_RATE) * np.cumsum(pitch)
     tone = np.sin(phase) + 0.3 * np.sin(2 * phase)
-    return (tone * np.minimum(1, 8 * np.minimum(u, 1 - u))).astype(np.float32)
+    faded: Samples = (tone * np.minimum(1, 8 * np.minimum(u, 1 - u))).astype(np.float32)
+    return faded
 
 
 def _grain(hz: float, seconds: float, rng: np.random.Generator) -> Samples:
@@ -252,4 +257,5 @@ def _tilt(out: Samples, slope: float) -> Samples:
     pole = np.exp(-2 * np.pi * 1000 / SOURCE_RATE)
     low = signal.lfilter([1 - pole], [1, -pole], out).astype(np.float32)
     out = low * 10 ** (-slope / 10) + (out - low) * 10 ** (slope / 10)
-    return out / np.sqrt(np.square(out).mean())
+    out /= np.sqrt(np.square(out).mean())
+    return out

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fedbreath.datasets.labels import years
-from fedbreath.datasets.layout import files, identify, locate, read_json
+from fedbreath.datasets.layout import files, gather, identify, locate, read_json
 from fedbreath.errors import DataError
 from fedbreath.recording import Problem, Recording, Site
 
@@ -74,29 +74,28 @@ class SprSound:
             Problem(identify(path, root), "no file: there is no recording of this name")
             for path in annotations.values()
         ]
-        ordered = sorted(recordings.values(), key=lambda recording: recording.id)
-        return [Site("sprsound", tuple(ordered), tuple(problems), stratify=("record",))]
+        return [gather("sprsound", recordings.values(), problems, stratify=("record",))]
 
 
-def _folders(root: Path, ending: str) -> list[Path]:
-    """The folders of recordings or of annotations, at any depth that a release has."""
-    inner = ("", "*/", "releases/*/")
-    found = {f for depth in inner for f in root.glob(f"{depth}*{ending}") if f.is_dir()}
-    return sorted(found, key=Path.as_posix)
+def _below(root: Path, ending: str, suffix: str) -> list[Path]:
+    """The files in folders of recordings or annotations, at any depth that a release has."""
+    depths = ("", "*/", "releases/*/")
+    folders = {folder for depth in depths for folder in root.glob(f"{depth}*{ending}")}
+    # A set, since the folders of test annotations lie in one that ends like them.
+    return sorted({path for f in folders for path in files(f, suffix)}, key=Path.as_posix)
 
 
 def _audio(root: Path) -> list[Path]:
-    return [path for folder in _folders(root, "_wav") for path in files(folder, ".wav")]
+    return _below(root, "_wav", ".wav")
 
 
 def _annotations(root: Path, problems: list[Problem]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for folder in _folders(root, "_json"):
-        for path in files(folder, ".json"):
-            if found.setdefault(path.stem, path) is not path:
-                twin = identify(found[path.stem], root)
-                reason = f"duplicate file: {twin} has the same name and is used"
-                problems.append(Problem(identify(path, root), reason))
+    for path in _below(root, "_json", ".json"):
+        if found.setdefault(path.stem, path) is not path:
+            twin = identify(found[path.stem], root)
+            reason = f"duplicate file: {twin} has the same name and is used"
+            problems.append(Problem(identify(path, root), reason))
     return found
 
 
@@ -139,4 +138,5 @@ def _annotation_labels(path: Path) -> dict[str, str]:
 
 
 def _is_event(event: Any) -> bool:
-    return isinstance(event, dict) and isinstance(event.get("type"), str) and event["type"].strip()
+    kind = event.get("type") if isinstance(event, dict) else None
+    return isinstance(kind, str) and kind.strip() != ""

@@ -34,10 +34,12 @@ class TaskData:
         task: The rule.
         rows: Positions in the pool of all recordings, shape (N,).
         labels: Classes, shape (N,).
-        groups: Group of each recording, made unique over sites.
+        groups: Group of each recording, made unique over sites: what folds keep together.
+        units: What is counted and resampled: the person, or the recording itself where
+            no person is known.
         test: True for test recordings, shape (N,).
         devices: Recording device of each, "" where unknown.
-        by_subject: Whether groups are persons.
+        by_subject: Whether units are persons.
     """
 
     name: str
@@ -45,6 +47,7 @@ class TaskData:
     rows: Ints
     labels: Ints
     groups: tuple[str, ...]
+    units: tuple[str, ...]
     test: Bools
     devices: tuple[str, ...]
     by_subject: bool
@@ -52,6 +55,10 @@ class TaskData:
     def groups_of(self, mask: Bools) -> tuple[str, ...]:
         """The groups of the recordings in `mask`."""
         return tuple(g for g, inside in zip(self.groups, mask, strict=True) if inside)
+
+    def units_of(self, mask: Bools) -> tuple[str, ...]:
+        """The units of the recordings in `mask`."""
+        return tuple(u for u, inside in zip(self.units, mask, strict=True) if inside)
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ def gather(
         stores: The sites.
         held_out: Site name to the groups kept out for testing.
         tasks: Task name to task.
-        min_subjects: Test groups that every class needs.
+        min_subjects: Test persons (recordings where no person is known) that every class needs.
     """
     wanted = {t.config.dataset for t in tasks.values()}
     used = [s for s in stores if any(r.dataset in wanted for r in s.site.recordings)]
@@ -125,6 +132,7 @@ def gather(
             rows=rows,
             labels=np.array([labels[i] for i in rows], np.int64),
             groups=tuple(groups[i] for i in rows),
+            units=tuple(f"{names[i]}/{recordings[i].subject or recordings[i].id}" for i in rows),
             test=test[rows] if len(rows) else np.zeros(0, bool),
             devices=tuple(recordings[i].device or "" for i in rows),
             by_subject=all(recordings[i].subject is not None for i in rows),
@@ -141,10 +149,10 @@ def _unfit(data: TaskData, min_subjects: int) -> str:
     """Why a task cannot be scored; empty when it can."""
     if not len(data.rows):
         return f"no recordings of data set {data.task.config.dataset} in this run"
-    unit = "subjects" if data.by_subject else "recordings or takes"
+    unit = "subjects" if data.by_subject else "recordings"
     for side, mask, least in (("test", data.test, min_subjects), ("training", ~data.test, 2)):
         for k, name in enumerate(data.task.config.classes):
-            count = len(set(data.groups_of(mask & (data.labels == k))))
+            count = len(set(data.units_of(mask & (data.labels == k))))
             if count < least:
                 return f"class {name} has {count} {side} {unit}, fewer than {least}"
     return ""
@@ -163,7 +171,9 @@ def score(pool: Pool, embeddings: NDArray[np.float32], controls: bool = True) ->
     for data in pool.tasks:
         inputs = embeddings[data.rows]
         scores[data.name] = probe.predict(
-            inputs[~data.test], data.labels[~data.test], data.groups_of(~data.test),
+            inputs[~data.test],
+            data.labels[~data.test],
+            data.groups_of(~data.test),
             inputs[data.test],
         )
         if controls:

@@ -60,7 +60,9 @@ def predict(
     return _scores(_fit(inputs, labels, best), outputs)
 
 
-def _choose(inputs: Floats, labels: Ints, groups: Sequence[str], strengths: Sequence[float]) -> float:
+def _choose(
+    inputs: Floats, labels: Ints, groups: Sequence[str], strengths: Sequence[float]
+) -> float:
     """The C with the best mean AUROC over folds; the strongest penalty among equals."""
     names = np.asarray(groups)
     smallest = min(len(set(names[labels == k])) for k in np.unique(labels))

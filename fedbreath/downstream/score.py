@@ -42,8 +42,9 @@ def weighted_auroc(scores: Floats, labels: Ints, weights: Floats) -> Floats:
         positive = labels == k
         column = scores[:, k]
         above = np.sign(column[positive][:, None] - column[~positive][None, :]) / 2 + 0.5
-        won = np.einsum("rp,pn,rn->r", weights[:, positive], above, weights[:, ~positive],
-                        optimize=True)
+        won = np.einsum(
+            "rp,pn,rn->r", weights[:, positive], above, weights[:, ~positive], optimize=True
+        )
         pairs = weights[:, positive].sum(axis=1) * weights[:, ~positive].sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             areas.append(won / pairs)

@@ -19,7 +19,7 @@ class Encoder(nn.Module):
 
     dim: int
 
-    def forward(self, log_mel: Tensor) -> Tensor:
+    def forward(self, log_mel: Tensor) -> Tensor:  # noqa: ARG002 - the contract
         """(B, mels, frames) -> (B, D)."""
         raise TypeError(f"{type(self).__name__} does not say how it encodes")
 

@@ -45,7 +45,7 @@ class Cnn(Encoder):
     torch.Size([2, 768])
     """
 
-    def __init__(self, config: Config, mels: int) -> None:
+    def __init__(self, config: Config, mels: int) -> None:  # noqa: ARG002 - any number
         super().__init__()
         self.dim = 3 * config.widths[-1]
         blocks: list[nn.Module] = []

@@ -30,7 +30,11 @@ class Objective(nn.Module):
     decomposable: ClassVar[bool]
     minimum: ClassVar[int]
 
-    def forward(self, encoder: Encode, views: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self,
+        encoder: Encode,  # noqa: ARG002 - the contract
+        views: Sequence[Tensor],  # noqa: ARG002
+    ) -> Tensor:
         """Views of shape (B, mels, frames) each -> the mean loss, a scalar."""
         raise TypeError(f"{type(self).__name__} does not say what its loss is")
 

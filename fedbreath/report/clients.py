@@ -10,7 +10,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.ticker import MaxNLocator
 
 from fedbreath.report.records import DataRecord, RoundRecord
-from fedbreath.report.svg import PHONE, Drawing, Key, canvas, colour, drawing, panel, plain
+from fedbreath.report.svg import PHONE, Drawing, Key, canvas, colour, drawing, panel, plain, write
 from fedbreath.report.wording import hours, persons
 
 #: A modality keeps its colour from page to page.
@@ -199,26 +199,21 @@ def _draw_holder(axes: Axes, holder: _Holder, top: float, step: float, phone: bo
 
 
 def _write_beside(axes: Axes, holder: _Holder, y: float, left: float) -> None:
-    place = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    look = {"color": colour("ink"), "fontsize": 13, "va": "center"}
-    axes.annotate(plain(holder.name, int(left - 12) // 7), (0, y), (-8, 0), ha="right", **place, **look)
+    name = plain(holder.name, int(left - 12) // 7)
+    write(axes, name, (0, y), shift=(-8, 0), size=13, ha="right", va="center")
     _write_numbers(axes, holder.numbers, y, "ink")
 
 
 def _write_numbers(axes: Axes, texts: tuple[str, str, str], y: float, role: str) -> None:
-    place = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-    look = {"color": colour(role), "fontsize": 12, "va": "center", "ha": "right"}
     for text, right in zip(texts, (90, 165, 240), strict=True):
-        axes.annotate(text, (1, y), (right, 0), **place, **look)
+        write(axes, text, (1, y), shift=(right, 0), role=role, ha="right", va="center")
 
 
 def _write_above(axes: Axes, holder: _Holder, y: float) -> None:
     recordings, people, sound = holder.numbers
-    place = axes.get_yaxis_transform()
-    axes.text(0, y, plain(holder.name, 24), transform=place, color=colour("ink"), fontsize=13)
     note = f"{recordings} rec. · {people} pers. · {sound}" if holder.parts else "test only"
-    look = {"color": colour("muted"), "fontsize": 12, "ha": "right"}
-    axes.text(1, y, note, transform=place, **look)
+    write(axes, plain(holder.name, 24), (0, y), size=13)
+    write(axes, note, (1, y), role="muted", ha="right")
 
 
 def _name_width(names: Sequence[str], limit: int) -> int:

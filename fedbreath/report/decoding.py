@@ -17,7 +17,7 @@ T = TypeVar("T")
 _NAMES = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
-class Mismatch(ValueError):
+class RecordError(ValueError):
     """JSON that is not the record it should be; the text names the field and the value."""
 
 
@@ -33,7 +33,7 @@ def loads(kind: type[T], text: str) -> T:
         The record.
 
     Raises:
-        Mismatch: Not JSON, or not this record.
+        RecordError: Not JSON, or not this record.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Point:
@@ -45,7 +45,7 @@ def loads(kind: type[T], text: str) -> T:
         tree = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Mismatch(f"it is not JSON ({error.msg} at {where})") from error
+        raise RecordError(f"it is not JSON ({error.msg} at {where})") from error
     return typing.cast(T, _decode(kind, tree, ""))
 
 
@@ -63,7 +63,7 @@ def dumps(record: Any, *, indent: int | None = None) -> str:
         The JSON, without a newline at its end.
 
     Raises:
-        Mismatch: The record breaks its own types.
+        RecordError: The record breaks its own types.
     """
     tree = _finite(dataclasses.asdict(record))
     _decode(type(record), tree, "")
@@ -71,7 +71,7 @@ def dumps(record: Any, *, indent: int | None = None) -> str:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise Mismatch(f"it holds {name}, which is not JSON")
+    raise RecordError(f"it holds {name}, which is not JSON")
 
 
 def _finite(tree: Any) -> Any:
@@ -86,22 +86,26 @@ def _finite(tree: Any) -> Any:
 
 def _decode(hint: Any, value: Any, where: str) -> Any:
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return _decode_record(hint, value, where)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in inner:
             return None
         return _decode(next(h for h in inner if h is not type(None)), value, where)
+    if origin in (tuple, dict):
+        return _decode_many(origin, inner, value, where)
     if origin is Literal:
         _check(value in inner, where, " or ".join(map(repr, inner)), value)
         return value
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _decode_record(hint, value, where)
+    return value if hint is Any else _decode_plain(hint, value, where)
+
+
+def _decode_many(origin: type, inner: tuple[Any, ...], value: Any, where: str) -> Any:
     if origin is tuple:
         _check(isinstance(value, list), where, "a list", value)
         return tuple(_decode(inner[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
-        _check(isinstance(value, dict), where, "an object", value)
-        return {key: _decode(inner[1], item, f"{where}.{key}") for key, item in value.items()}
-    return value if hint is Any else _decode_plain(hint, value, where)
+    _check(isinstance(value, dict), where, "an object", value)
+    return {key: _decode(inner[1], item, f"{where}.{key}") for key, item in value.items()}
 
 
 def _decode_plain(hint: type, value: Any, where: str) -> Any:
@@ -117,17 +121,17 @@ def _decode_record(kind: type, value: Any, where: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(kind)}
     unknown = sorted(value.keys() - fields.keys())
     if unknown:
-        raise Mismatch(f"{_dotted(where, unknown[0])} is not a key of this record")
+        raise RecordError(f"{_dotted(where, unknown[0])} is not a key of this record")
     needed = {n for n, f in fields.items() if f.default is dataclasses.MISSING}
     missing = sorted(needed - value.keys())
     if missing:
-        raise Mismatch(f"{_dotted(where, missing[0])} is missing")
+        raise RecordError(f"{_dotted(where, missing[0])} is missing")
     hints = typing.get_type_hints(kind)
     inner = {n: _decode(hints[n], v, _dotted(where, n)) for n, v in value.items()}
     try:
         return kind(**inner)
     except ValueError as error:  # the record's own __post_init__
-        raise Mismatch(str(error)) from error
+        raise RecordError(str(error)) from error
 
 
 def _dotted(where: str, name: str) -> str:
@@ -138,4 +142,4 @@ def _check(fits: bool, where: str, wanted: str, value: Any) -> None:
     if not fits:
         shown = json.dumps(value, default=repr)
         shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-        raise Mismatch(f"{where or 'it'} must be {wanted}, got {shown}")
+        raise RecordError(f"{where or 'it'} must be {wanted}, got {shown}")

@@ -1,4 +1,4 @@
-"""Figures of what the encoder is worth, and of how training went.
+"""The figure of what the encoder is worth: a forest plot of all tasks.
 
 Colours and signs are fixed to a meaning over the whole page: blue circles are
 federated, vermillion squares centralised, grey diamonds the untrained network, green
@@ -7,24 +7,19 @@ triangles plain features (Okabe and Ito's palette; shape repeats what colour say
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from fedbreath.report.records import (
     Arm,
     Mean,
-    ProbeRecord,
-    RoundRecord,
     ScoresRecord,
     TaskFacts,
     TaskScore,
 )
 from fedbreath.report.svg import (
-    HALF,
     PHONE,
     Drawing,
     Key,
@@ -33,6 +28,8 @@ from fedbreath.report.svg import (
     drawing,
     panel,
     plain,
+    sign,
+    write,
 )
 from fedbreath.report.wording import change, decimal, difference, tone
 
@@ -42,18 +39,6 @@ _STYLES = {
     "random": Key("", "muted", "D", ""),
     "features": Key("", "green", "^", ""),
 }
-
-#: Eight lines that differ in colour, and again in dash or marker.
-_LINES = (
-    Key("", "blue", "o", ""),
-    Key("", "vermillion", "s", ""),
-    Key("", "green", "^", ""),
-    Key("", "purple", "D", ""),
-    Key("", "orange", "o", "5 3"),
-    Key("", "sky", "s", "5 3"),
-    Key("", "ink", "^", "5 3"),
-    Key("", "muted", "D", "5 3"),
-)
 
 
 @dataclass(frozen=True)
@@ -143,10 +128,7 @@ def _draw_forest(groups: Sequence[_Group], width: float) -> Figure:
     axes.set_yticks([])
     _set_score_axis(axes, [p for g in groups for _, p in g.points])
     if not phone:
-        heading = {"color": colour("muted"), "fontsize": 12, "va": "bottom"}
-        axes.annotate(
-            "federated − untrained", (1, 1), (24, 10), "axes fraction", "offset points", **heading
-        )
+        write(axes, "federated − untrained", (1, 0), shift=(24, 10), role="muted")
     top = 0.0
     for group, used in zip(groups, heights, strict=True):
         _draw_group(axes, group, top, head, used, phone)
@@ -171,152 +153,32 @@ def _draw_group(
     # The lines keep clear of the words that stand above the dots on a phone.
     start = top + 42 if phone else top
     axes.vlines(axes.get_xticks(), start, top + used, colors=colour("grid"), linewidth=1)
-    chance = {"colors": colour("muted"), "linewidth": 1, "linestyles": [(0, (4, 3))]}
-    axes.vlines(0.5, start, top + used, **chance)
-    place = axes.get_yaxis_transform()
+    axes.vlines(0.5, start, top + used, colors=colour("muted"), linewidth=1, linestyles="dashed")
     axes.axhline(top, color=colour("grid"), linewidth=1, xmin=-2, xmax=3, clip_on=False)
-    strong = {"color": colour("ink"), "fontsize": 14, "fontweight": "bold"}
-    quiet = {"color": colour("muted"), "fontsize": 12}
-    bold = {"color": colour("ink"), "fontsize": 13, "fontweight": "bold"}
-    result = bold if group.sure else {"color": colour("muted"), "fontsize": 13}
-    if phone:
-        axes.text(0, top + 19, plain(group.title, 42), transform=place, **strong)
-        axes.text(0, top + 36, group.change, transform=place, **result)
-    else:
-        shift = {"xycoords": place, "textcoords": "offset points", "va": "center"}
-        title = plain(group.title, 40)
-        axes.annotate(title, (0, middle - 8), (-306, 0), **shift, **strong)
-        axes.annotate(plain(group.detail, 48), (0, middle + 9), (-306, 0), **shift, **quiet)
-        axes.annotate(group.change, (1, middle), (24, 0), **shift, **result)
+    _write_group(axes, group, top, middle, phone)
     first = top + head + 6 if phone else middle - 6.5 * (len(group.points) - 1)
     for index, (key, point) in enumerate(group.points):
         _draw_point(axes, key, point, first + 13 * index)
+
+
+def _write_group(axes: Axes, group: _Group, top: float, middle: float, phone: bool) -> None:
+    role = "ink" if group.sure else "muted"
+    if phone:
+        write(axes, plain(group.title, 42), (0, top + 19), size=14, bold=True)
+        write(axes, group.change, (0, top + 36), role=role, size=13, bold=group.sure)
+        return
+    left = (-306.0, 0.0)
+    title, detail = plain(group.title, 40), plain(group.detail, 48)
+    write(axes, title, (0, middle - 8), shift=left, size=14, bold=True, va="center")
+    write(axes, detail, (0, middle + 9), shift=left, role="muted", va="center")
+    place = (1.0, middle)
+    write(
+        axes, group.change, place, shift=(24, 0), role=role, size=13, bold=group.sure, va="center"
+    )
 
 
 def _draw_point(axes: Axes, key: Key, point: TaskScore | Mean, y: float) -> None:
     tint = colour(key.role)
     if point.low is not None and point.high is not None:
         axes.plot([point.low, point.high], [y, y], color=tint, linewidth=2, clip_on=False)
-    axes.plot([point.value], [y], clip_on=False, **_sign(key))
-
-
-def _sign(key: Key) -> dict[str, Any]:
-    tint, paper = colour(key.role), colour("paper")
-    if key.mark == "D":  # hollow, so that grey is no paler copy of a colour
-        return {
-            "marker": "D",
-            "markersize": 6,
-            "markerfacecolor": paper,
-            "markeredgecolor": tint,
-            "markeredgewidth": 1.6,
-        }
-    return {
-        "marker": key.mark,
-        "markersize": 8,
-        "markerfacecolor": tint,
-        "markeredgecolor": paper,
-        "markeredgewidth": 1,
-    }
-
-
-def losses(rounds: Sequence[RoundRecord]) -> Drawing | None:
-    """The pretraining loss of each client over the rounds; None where none was told."""
-    series: dict[str, list[tuple[int, float]]] = {}
-    for one in rounds:
-        for who in one.participants:
-            if who.loss is not None:
-                series.setdefault(who.name, []).append((one.number, who.loss))
-    many = len(series) > len(_LINES)
-    return _curves(
-        "losses",
-        series,
-        axis="pretraining loss",
-        label=f"Pretraining loss over {len(rounds)} rounds",
-        caption=(
-            "Mean loss of a client's local steps. "
-            + (f"Median of {len(series)} clients; the band is their range. " if many else "")
-            + "Losses of different data sets are not comparable; falling is what matters."
-        ),
-    )
-
-
-def probes(records: Sequence[ProbeRecord], titles: dict[str, str]) -> Drawing | None:
-    """AUROC of the global encoder over the rounds, one line a task."""
-    series: dict[str, list[tuple[int, float]]] = {}
-    for one in records:
-        series.setdefault(titles.get(one.task, one.task), []).append((one.round, one.value))
-    many = len(series) > len(_LINES)
-    return _curves(
-        "probes",
-        series,
-        axis="AUROC",
-        label="AUROC of the global encoder over the rounds",
-        caption=(
-            "The global encoder frozen after some rounds and probed; round 0 is untrained. "
-            + (f"Median of {len(series)} tasks; the band is their range. " if many else "")
-            + "Without intervals: small moves are noise."
-        ),
-    )
-
-
-def _curves(
-    name: str,
-    series: dict[str, list[tuple[int, float]]],
-    *,
-    axis: str,
-    label: str,
-    caption: str,
-) -> Drawing | None:
-    if not series:
-        return None
-    told = [f"{n} {decimal(p[0][1])} to {decimal(p[-1][1])}" for n, p in series.items()]
-    keys: tuple[Key, ...] = ()
-    if len(series) <= len(_LINES):
-        styled = zip(series, _LINES, strict=False)
-        keys = tuple(Key(n, k.role, k.mark, k.dash) for n, k in styled)
-    return drawing(
-        name,
-        lambda width: _draw_curves(list(series.values()), axis, width),
-        label=f"{label}. First to last: {'; '.join(told[:12])}.",
-        caption=caption,
-        keys=keys,
-        width=HALF,
-    )
-
-
-def _draw_curves(series: list[list[tuple[int, float]]], axis: str, width: float) -> Figure:
-    figure = canvas(width, 300)
-    axes = panel(figure, left=44, right=10, top=26, bottom=46)
-    axes.grid(axis="y", color=colour("grid"), linewidth=1)
-    axes.annotate(
-        axis, (0, 1), (-40, 14), "axes fraction", "offset points", color=colour("muted"), size=12
-    )
-    axes.set_xlabel("round", color=colour("muted"), fontsize=12)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    if len(series) > len(_LINES):
-        _draw_range(axes, series)
-    else:
-        for key, points in zip(_LINES, series, strict=False):
-            _draw_line(axes, key, points)
-    axes.margins(x=0.02, y=0.08)
-    return figure
-
-
-def _draw_line(axes: Axes, key: Key, points: list[tuple[int, float]]) -> None:
-    x, y = zip(*points, strict=True)
-    (line,) = axes.plot(x, y, color=colour(key.role), linewidth=1.8, clip_on=False)
-    if key.dash:
-        line.set_dashes([float(part) for part in key.dash.split()])
-    every = max(1, len(points) // 8)
-    line.set(markevery=every, **_sign(key))
-
-
-def _draw_range(axes: Axes, series: list[list[tuple[int, float]]]) -> None:
-    at: dict[int, list[float]] = {}
-    for x, y in (point for points in series for point in points):
-        at.setdefault(x, []).append(y)
-    x = sorted(at)
-    low, middle, high = ([f(at[i]) for i in x] for f in (min, np.median, max))
-    axes.fill_between(x, low, high, color=colour("blue"), alpha=0.18, linewidth=0)
-    axes.plot(x, middle, color=colour("blue"), linewidth=2.2)
+    axes.plot([point.value], [y], clip_on=False, **sign(key))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fedbreath.errors import UserError
-from fedbreath.report.decoding import Mismatch, dumps, loads
+from fedbreath.report.decoding import RecordError, dumps, loads
 from fedbreath.report.records import (
     DataRecord,
     ProbeRecord,
@@ -115,7 +115,7 @@ def _text(path: Path) -> str:
 def _parse(kind: type[R], text: str, where: str) -> R:
     try:
         return loads(kind, text)
-    except Mismatch as error:
+    except RecordError as error:
         raise UserError(
             f"{where}: {error}; restore the file, or run the simulation again with this "
             "version of fedbreath"

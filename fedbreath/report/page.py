@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from fedbreath.report import clients, figures, folder, tables
+from fedbreath.report import clients, curves, figures, folder, tables
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
     decimal,
@@ -101,8 +101,8 @@ def _context(records: Records) -> dict[str, Any]:
         "traffic": megabytes(records.rounds),
         "forest": figures.forest(scores) if scores else None,
         "blocks": tables.blocks(scores) if scores else (),
-        "losses": figures.losses(records.rounds),
-        "probes": figures.probes(records.probes, titles),
+        "losses": curves.losses(records.rounds),
+        "probes": curves.probes(records.probes, titles),
         "participation": clients.participation(records.rounds, [c.name for c in data.clients]),
         "failures": failures(records),
         "holdings": clients.holdings(data),
@@ -134,13 +134,14 @@ def tiles(records: Records) -> tuple[Tile, ...]:
     )
 
 
-def failures(records: Records) -> list[tuple[str, str, list[int]]]:
-    """Client, failure code, and the rounds in which it happened."""
-    found: dict[tuple[str, str], list[int]] = {}
+def failures(records: Records) -> dict[str, dict[str, list[int]]]:
+    """Failure code to client to the rounds in which it happened."""
+    found: dict[str, dict[str, list[int]]] = {}
     for one in records.rounds:
         for failure in one.failures:
-            found.setdefault((failure.name, failure.code), []).append(one.number)
-    return [(name, code, numbers) for (name, code), numbers in sorted(found.items())]
+            clients_of = found.setdefault(failure.code, {})
+            clients_of.setdefault(failure.name, []).append(one.number)
+    return {code: dict(sorted(found[code].items())) for code in sorted(found)}
 
 
 def skips(problems: Sequence[SkippedItem]) -> list[Skips]:

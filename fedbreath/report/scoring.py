@@ -7,6 +7,7 @@ network) has the mean over seeds as its value, inside every bootstrap sample too
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,9 +56,7 @@ def summarise(
         count: Bootstrap samples.
     """
     # Row 0 of every column is the plain score, the rest are bootstrap samples.
-    columns = {
-        data.name: _columns(data, arms, results, count) for data in pool.tasks
-    }
+    columns = {data.name: _columns(data, arms, results, count) for data in pool.tasks}
     averaged = [d.name for d in pool.tasks if d.by_subject]
     means = {
         arm.name: np.mean([columns[t][arm.name] for t in averaged], axis=0)
@@ -86,7 +85,7 @@ def _columns(
     count: int,
 ) -> dict[str, Floats]:
     labels = data.labels[data.test]
-    drawn = resamples(data.groups_of(data.test), labels, count, _SEED)
+    drawn = resamples(data.units_of(data.test), labels, count, _SEED)
     weights = np.concatenate([np.ones((1, len(labels))), drawn])
     return {
         arm.name: np.mean(
@@ -114,12 +113,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _facts(data: TaskData, pretrained_on: frozenset[str]) -> TaskFacts:
     config = data.task.config
-    tested = data.groups_of(data.test)
+    tested = data.units_of(data.test)
     per_class = {
-        name: len(set(data.groups_of(data.test & (data.labels == k))))
+        name: len(set(data.units_of(data.test & (data.labels == k))))
         for k, name in enumerate(config.classes)
     }
-    seen = pretrained_on.intersection(tested)
+    seen = pretrained_on.intersection(data.groups_of(data.test))
     return TaskFacts(
         name=data.name,
         title=config.title,
@@ -154,11 +153,19 @@ def _differences(
 def _ratio(means: Mapping[str, Floats]) -> Ratio:
     """(federated - random) / (centralised - random), where the denominator is not noise."""
     plain = {name: float(draws[0]) for name, draws in means.items()}
-    known = [plain.get(name) for name in ("federated", "random", "centralised")]
+    empty = Ratio(
+        value=None,
+        low=None,
+        high=None,
+        federated=plain.get("federated"),
+        random=plain.get("random"),
+        centralised=plain.get("centralised"),
+        text="",
+    )
     if not means:
-        return Ratio(None, None, None, *known, text="no task with persons was scored")
+        return replace(empty, text="no task with persons was scored")
     if "centralised" not in means:
-        return Ratio(None, None, None, *known, text="no centralised encoder was trained")
+        return replace(empty, text="no centralised encoder was trained")
     gain = means["centralised"] - means["random"]
     low, _ = interval(gain[1:])
     if low <= 0:
@@ -166,6 +173,6 @@ def _ratio(means: Mapping[str, Floats]) -> Ratio:
             "centralised training cannot be told from the untrained network "
             f"({gain[0]:+.3f}, interval from {low:+.3f}), so the ratio says nothing"
         )
-        return Ratio(None, None, None, *known, text=text)
-    kept = (means["federated"] - means["random"]) / gain
-    return Ratio(*_with_interval(kept), *known, text="")
+        return replace(empty, text=text)
+    value, low, high = _with_interval((means["federated"] - means["random"]) / gain)
+    return replace(empty, value=value, low=low, high=high)

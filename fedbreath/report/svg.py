@@ -36,7 +36,7 @@ ROLES = (
 
 _SENTINELS = {role: f"#fb00{number:02x}" for number, role in enumerate(ROLES, start=1)}
 _VARIABLES = {value: f"var(--{role})" for role, value in _SENTINELS.items()}
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "fedbreath",
     "text.parse_math": False,  # a site called a$b$ is a name, not a formula
@@ -95,13 +95,10 @@ def drawing(
     width: float = FULL,
 ) -> Drawing:
     """Draw a figure twice, for a wide page and for a phone; ``draw`` takes the width."""
-    return Drawing(
-        name=name,
-        wide=render(draw(width), f"{name}-w", label),
-        narrow=render(draw(PHONE), f"{name}-n", label),
-        keys=keys,
-        caption=caption,
-    )
+    with matplotlib.rc_context(_SETTINGS):  # some settings hold from when text is made
+        wide = render(draw(width), f"{name}-w", label)
+        narrow = render(draw(PHONE), f"{name}-n", label)
+    return Drawing(name, wide, narrow, keys, caption)
 
 
 def colour(role: str) -> str:
@@ -120,9 +117,7 @@ def canvas(width: float, height: float) -> Figure:
     return figure
 
 
-def panel(
-    figure: Figure, *, left: float, right: float, top: float, bottom: float
-) -> Axes:
+def panel(figure: Figure, *, left: float, right: float, top: float, bottom: float) -> Axes:
     """Bare axes at the given margins in pixels: no frame, no ticks, quiet labels."""
     width, height = figure.get_size_inches() * 72
     box = (left / width, bottom / height)
@@ -135,11 +130,58 @@ def panel(
     return axes
 
 
+def sign(key: Key) -> dict[str, Any]:
+    """How a key's marker looks in a plot, as keywords of a line."""
+    tint, paper = colour(key.role), colour("paper")
+    if key.mark == "D":  # hollow, so that grey is no paler copy of a colour
+        return {
+            "marker": "D",
+            "markersize": 6,
+            "markerfacecolor": paper,
+            "markeredgecolor": tint,
+            "markeredgewidth": 1.6,
+        }
+    return {
+        "marker": key.mark,
+        "markersize": 8,
+        "markerfacecolor": tint,
+        "markeredgecolor": paper,
+        "markeredgewidth": 1,
+    }
+
+
+def write(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    *,
+    shift: tuple[float, float] = (0.0, 0.0),
+    role: str = "ink",
+    size: float = 12,
+    bold: bool = False,
+    ha: Literal["left", "right"] = "left",
+    va: Literal["baseline", "center"] = "baseline",
+) -> None:
+    """Write beside a row: x is a fraction of the panel, y a value, the shift is in pixels."""
+    axes.annotate(
+        text,
+        at,
+        shift,
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        color=colour(role),
+        fontsize=size,
+        fontweight="bold" if bold else "normal",
+        ha=ha,
+        va=va,
+    )
+
+
 def plain(text: str, limit: int = 60) -> str:
     """A name fit for a figure: printable, one line, shortened in the middle if long.
 
     >>> plain("a very long name of a site", 12)
-    'a very… site'
+    'a very…site'
     """
     text = "".join(c if c.isprintable() else " " for c in text)
     if len(text) <= limit:

@@ -100,7 +100,9 @@ def verdict(records: Records) -> Verdict:
     if gained is None:
         text = "Federated pretraining was not compared with the same network untrained."
         return Verdict("open", text, "No paired difference of the means is recorded.")
-    return Verdict(tone(gained), _sentence(gained), _share(scores))
+    # A network that was harmed keeps no share of anything.
+    aside = "" if tone(gained) == "loss" else _share(scores)
+    return Verdict(tone(gained), _sentence(gained), aside)
 
 
 def _sentence(gained: Difference) -> str:
@@ -130,8 +132,8 @@ def _share(scores: ScoresRecord) -> str:
     if tone(central) != "gain":
         word = {"noise": "within noise", "loss": "a loss", "open": "without an interval"}
         return (
-            f"Pooling all data in one place changed it by {change(central)}, {word[tone(central)]}: "
-            "there is no centralised gain of which a share could be stated."
+            f"Pooling all data in one place changed it by {change(central)}, "
+            f"{word[tone(central)]}: there is no centralised gain of which a share could be stated."
         )
     if ratio.value is None:
         return ratio.text

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from flwr.app import Context, RecordDict
+from flwr.app.user_config import UserConfig
 
 import client.app
 import server.app
@@ -64,7 +65,9 @@ class InProcess:
         """Run a federation of these clients into a folder, or go on with it."""
         torch.set_num_threads(self.config.threads)
         names = list(clients)
-        run_config = {"overrides": shlex.join([*overrides, f"out='{folder}'", "resume=null"])}
+        run_config: UserConfig = {
+            "overrides": shlex.join([*overrides, f"out='{folder}'", "resume=null"])
+        }
 
         def open_site(context: Context, config: RunConfig) -> LocalSite:  # noqa: ARG001
             name = names[int(context.node_config["partition-id"])]

@@ -41,14 +41,42 @@ SITES: tuple[tuple[str, dict[str, int], int | None, float, dict[str, int]], ...]
 )
 
 TASKS: tuple[tuple[str, str, str, str, bool, bool], ...] = (
-    ("sprsound_adventitious", "Adventitious lung sounds (SPRSound)", "lung sounds", "sprsound", True, True),
-    ("icbhi_disease", "COPD against healthy (ICBHI 2017)", "disease prediction", "icbhi2017", True, True),
+    (
+        "sprsound_adventitious",
+        "Adventitious lung sounds (SPRSound)",
+        "lung sounds",
+        "sprsound",
+        True,
+        True,
+    ),
+    (
+        "icbhi_disease",
+        "COPD against healthy (ICBHI 2017)",
+        "disease prediction",
+        "icbhi2017",
+        True,
+        True,
+    ),
     ("icbhi_crackle", "Crackles (ICBHI 2017)", "lung sounds", "icbhi2017", True, False),
-    ("coswara_covid", "COVID-19 from coughs (Coswara)", "disease prediction", "coswara", True, True),
+    (
+        "coswara_covid",
+        "COVID-19 from coughs (Coswara)",
+        "disease prediction",
+        "coswara",
+        True,
+        True,
+    ),
     ("coswara_sex", "Sex from breaths (Coswara)", "control", "coswara", True, False),
     ("coswara_smoker", "Smoker from coughs (Coswara)", "lifestyle", "coswara", True, False),
     ("kauh_obstruction", "Obstructive disease (KAUH)", "disease prediction", "kauh", True, False),
-    ("coughvid_covid", "COVID-19 from coughs (COUGHVID)", "disease prediction", "coughvid", False, False),
+    (
+        "coughvid_covid",
+        "COVID-19 from coughs (COUGHVID)",
+        "disease prediction",
+        "coughvid",
+        False,
+        False,
+    ),
 )
 
 BASE = (0.74, 0.83, 0.66, 0.62, 0.88, 0.57, 0.71, 0.58)
@@ -231,8 +259,10 @@ def write(out: Path, sample: Records) -> Path:
     """Leave the records in a folder as a run does."""
     folder.start(out, sample.run)
     folder.save(out, sample.data)
-    for one in (*sample.rounds, *sample.probes):
-        folder.append(out, one)
+    for done in sample.rounds:
+        folder.append(out, done)
+    for probed in sample.probes:
+        folder.append(out, probed)
     if sample.scores is not None:
         folder.save(out, sample.scores)
     return out
