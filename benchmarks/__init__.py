@@ -1,0 +1,1 @@
+"""Benchmarks: one command each. Every one prints a table and, as its last line, one JSON object."""

@@ -5,6 +5,7 @@ federated, vermillion squares centralised, grey diamonds the untrained network, 
 triangles plain features (Okabe and Ito's palette; shape repeats what colour says).
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,7 +88,15 @@ def _groups(scores: ScoresRecord) -> list[_Group]:
     found = {(s.arm, s.task): s for s in scores.scores}
     in_mean = sum(task.in_mean for task in scores.tasks)
     top = tuple((key, means[name]) for name, key in arms if name in means)
-    groups = [_group(scores, "mean", f"Mean of {in_mean} tasks", "each task counts once", top)]
+    groups = [
+        _group(
+            scores,
+            "mean",
+            "Mean of one task" if in_mean == 1 else f"Mean of {in_mean} tasks",
+            "each task counts once",
+            top,
+        )
+    ]
     for task in sorted(scores.tasks, key=lambda t: (not t.headline, not t.in_mean)):
         points = tuple((k, found[n, task.name]) for n, k in arms if (n, task.name) in found)
         groups.append(_group(scores, task.name, task.title, _detail(task), points))
@@ -168,9 +177,13 @@ def _write_group(axes: Axes, group: _Group, top: float, middle: float, phone: bo
         write(axes, group.change, (0, top + 36), role=role, size=13, bold=group.sure)
         return
     left = (-306.0, 0.0)
-    title, detail = plain(group.title, 40), plain(group.detail, 48)
-    write(axes, title, (0, middle - 8), shift=left, size=14, bold=True, va="center")
-    write(axes, detail, (0, middle + 9), shift=left, role="muted", va="center")
+    lines = textwrap.wrap(plain(group.title, 72), 38)[:2]
+    first = middle - 9 * len(lines)
+    for number, line in enumerate(lines):
+        y = first + 18 * number
+        write(axes, line, (0, y), shift=left, size=14, bold=True, va="center")
+    y = first + 18 * len(lines)
+    write(axes, plain(group.detail, 48), (0, y), shift=left, role="muted", va="center")
     place = (1.0, middle)
     write(
         axes, group.change, place, shift=(24, 0), role=role, size=13, bold=group.sure, va="center"

@@ -6,6 +6,7 @@ the page itself forbids any request, and any script but ours.
 
 import base64
 import hashlib
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +23,6 @@ from fedbreath.report.wording import (
     decimal,
     duration,
     hours,
-    interval,
     megabytes,
     persons,
     verdict,
@@ -79,8 +79,7 @@ def html(records: Records) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"decimal": decimal, "hours": hours, "duration": duration}
-    environment.globals["interval"] = interval
+    environment.filters |= {"decimal": decimal, "unbroken": _unbroken}
     return environment.get_template("page.html.jinja").render(_context(records))
 
 
@@ -159,6 +158,11 @@ def skips(problems: Sequence[SkippedItem]) -> list[Skips]:
 def command(overrides: Sequence[str]) -> str:
     """The command line that starts the same run."""
     return shlex.join(["python", "-m", "simulation", *overrides])
+
+
+def _unbroken(text: str) -> str:
+    """Keep what stands in brackets, an interval, on one line."""
+    return re.sub(r"\([^)]*\)", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
 
 
 def _day(time: str) -> str:

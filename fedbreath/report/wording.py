@@ -100,8 +100,10 @@ def verdict(records: Records) -> Verdict:
     if gained is None:
         text = "Federated pretraining was not compared with the same network untrained."
         return Verdict("open", text, "No paired difference of the means is recorded.")
-    # A network that was harmed keeps no share of anything.
-    aside = "" if tone(gained) == "loss" else _share(scores)
+    count = sum(task.in_mean for task in scores.tasks)
+    aside = f"Mean over {count} {'task' if count == 1 else 'tasks'}."
+    if tone(gained) != "loss":  # a network that was harmed keeps no share of anything
+        aside = f"{aside} {_share(scores)}".strip()
     return Verdict(tone(gained), _sentence(gained), aside)
 
 
@@ -128,7 +130,7 @@ def _share(scores: ScoresRecord) -> str:
     ratio = scores.ratio
     central = difference(scores, "centralised", "mean")
     if central is None:
-        return ratio.text
+        return _no_share(ratio.text)
     if tone(central) != "gain":
         word = {"noise": "within noise", "loss": "a loss", "open": "without an interval"}
         return (
@@ -136,12 +138,16 @@ def _share(scores: ScoresRecord) -> str:
             f"{word[tone(central)]}: there is no centralised gain of which a share could be stated."
         )
     if ratio.value is None:
-        return ratio.text
+        return _no_share(ratio.text)
     bounds = ""
     if ratio.low is not None and ratio.high is not None:
         bounds = f" ({decimal(100 * ratio.low, 0)} to {decimal(100 * ratio.high, 0)} %)"
     share = decimal(100 * ratio.value, 0)
     return f"Federated keeps {share} %{bounds} of the centralised gain of {change(central)}."
+
+
+def _no_share(reason: str) -> str:
+    return f"No share of a centralised gain is stated: {reason}." if reason else ""
 
 
 def _why_skipped(scores: ScoresRecord) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from fedbreath.config import component
 from fedbreath.datasets.labels import sex, word, years, yes_no
-from fedbreath.datasets.layout import files, identify, read_csv, read_json, unique
+from fedbreath.datasets.layout import files, gather, identify, read_csv, read_json, unique
 from fedbreath.errors import DataError
-from fedbreath.recording import Problem
+from fedbreath.recording import Problem, Recording
 
 NAMES = ("sprsound", "icbhi2017", "coswara", "covid19_cough", "esc10", "noise_of_life")
 
@@ -84,6 +84,11 @@ def test_id_is_printable_whatever_the_file_system_holds(tmp_path: Path) -> None:
     assert identify(path, tmp_path).endswith(".wav")
 
 
+def test_recordings_are_in_the_order_of_their_ids() -> None:
+    recordings = [Recording(i, Path(i), "d", None, "cough") for i in ("b", "a/b", "a-b")]
+    assert [r.id for r in gather("d", recordings, [], ()).recordings] == ["a-b", "a/b", "b"]
+
+
 def test_csv_rows(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(b'\xef\xbb\xbfid, a\r\nx, " 1,2"\r\n\r\n , \r\ny\r\nz,3,4\r\nw,\xff\r\n')
@@ -119,6 +124,11 @@ def test_contradicting_rows_are_not_used_at_all() -> None:
 @pytest.mark.parametrize("value", [None, "", "  ", "NA", "nan", "null", "None", float("nan")])
 def test_what_is_not_known_is_blank(value: object) -> None:
     assert [read(value) for read in (word, yes_no, sex, years)] == [""] * 4
+
+
+def test_answers_in_every_spelling() -> None:
+    assert {yes_no(value) for value in (True, "True", "y", "YES", 1, "1")} == {"yes"}
+    assert {yes_no(value) for value in (False, "False", "n", "No", 0, "0")} == {"no"}
 
 
 @pytest.mark.parametrize(

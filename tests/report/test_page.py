@@ -158,7 +158,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_a_name_is_no_formula() -> None:
-    name = r"$\frac$ a_b$"
+    name = r"$\frac$ a_b"
     drawn = re.findall(r"<text[^>]*>([^<]*)</text>", page.html(renamed(sample.records(), name)))
     assert name in drawn
 
