@@ -378,11 +378,19 @@ def _dotted(tree: Any, prefix: str = "") -> list[str]:
 
 
 def _check_missing(node: DictConfig) -> None:
-    missing = sorted(OmegaConf.missing_keys(node))
+    plain = OmegaConf.to_container(node, resolve=False)
+    missing = [key for key, value in _leaves(plain) if value == "???"]
     if missing:
         key = missing[0]
         example = "PATH" if key.endswith("root") else "VALUE"
         raise ConfigError(f"{key} has no value: say {key}={example}")
+
+
+def _leaves(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Dotted key and value of everything in a tree that is not a mapping."""
+    if not isinstance(tree, dict):
+        return [(prefix.removesuffix("."), tree)]
+    return [leaf for k, v in tree.items() for leaf in _leaves(v, f"{prefix}{k}.")]
 
 
 def _first_line(error: Exception) -> str:

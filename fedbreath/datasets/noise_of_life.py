@@ -6,7 +6,7 @@ Source: https://github.com/amsehili/noise-of-life, A. Sehili; no paper. Licence:
 
 Layout: ``<Class>/<class>-<nnn>.wav`` (``BabyCry/babyCry-003.wav``). Persons are not known.
 Neighbouring numbers of a class sound like the same take, above all in ``Breathing``: runs
-of ten are kept together.
+of four are kept together.
 """
 
 import re
@@ -20,7 +20,7 @@ from fedbreath.recording import Modality, Problem, Recording, Site
 SOUNDS: dict[str, Modality] = {"Cough": "cough", "Breathing": "breath", "Sneeze": "sneeze"}
 
 _NAME = re.compile(r"([A-Za-z]+)-(\d+)", re.ASCII)
-_RUN = 10
+_RUN = 4
 
 
 @dataclass(frozen=True)
