@@ -66,8 +66,8 @@ class FrontEnd:
     floor: float = 1e-7
     level: Literal["rms", "none"] = "rms"
     min_seconds: float = 0.2
-    mean: float = -1.0
-    sd: float = 4.0
+    mean: float = 0.0
+    sd: float = 6.0
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "window", "hop", "fft", "mels", "floor", "sd"):

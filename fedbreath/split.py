@@ -17,9 +17,9 @@ def test_groups(
 ) -> frozenset[str]:
     """Choose the groups to test on.
 
-    Groups are ordered by stratum (the sorted values of the `stratify` labels that the
-    group's recordings carry) and, inside a stratum, by a keyed hash; then every
-    ``1 / share``-th is taken. So each stratum gives its share to within one group.
+    A group's stratum is the set of values of the `stratify` labels that its recordings
+    carry. Each stratum gives its share, rounded so that the total is right (largest
+    remainders first); which of its groups, and who wins a tie, a keyed hash decides.
 
     Args:
         recordings: A site's recordings.
@@ -34,18 +34,25 @@ def test_groups(
     >>> len(test_groups(a, (), 0.4, 0))
     4
     """
-    strata: dict[str, set[str]] = {}
+    values: dict[str, set[str]] = {}
     for recording in recordings:
-        values = strata.setdefault(recording.group, set())
-        values.add("|".join(recording.labels.get(name, "") for name in stratify))
-    if len(strata) < 2:
+        said = "|".join(recording.labels.get(name, "") for name in stratify)
+        values.setdefault(recording.group, set()).add(said)
+    if len(values) < 2:
         return frozenset()
-    order = sorted(strata, key=lambda g: (sorted(strata[g]), _hash(seed, g)))
-    phase = int(_hash(seed, "phase")[:8], 16) / 2**32
+    strata: dict[str, list[str]] = {}
+    for group, seen in values.items():
+        strata.setdefault(" & ".join(sorted(seen)), []).append(group)
+    quotas = {name: len(groups) * share for name, groups in strata.items()}
+    counts = {name: int(quota) for name, quota in quotas.items()}
+    missing = max(1, round(len(values) * share)) - sum(counts.values())
+    by_remainder = sorted(quotas, key=lambda n: (counts[n] - quotas[n], _hash(seed, n)))
+    for name in by_remainder[:missing]:
+        counts[name] += 1
     return frozenset(
         group
-        for i, group in enumerate(order)
-        if int((i + 1) * share + phase) > int(i * share + phase)
+        for name, groups in strata.items()
+        for group in sorted(groups, key=lambda g: _hash(seed, g))[: counts[name]]
     )
 
 

@@ -74,7 +74,7 @@ def _number(path: Path) -> int | None:
 
 def _recording(item: str, path: Path, number: int) -> Recording:
     kind = path.parent.name
-    first = number // _RUN * _RUN
+    first = (number - 1) // _RUN * _RUN + 1
     return Recording(
         id=item,
         source=path,

@@ -1,13 +1,12 @@
 """A small 3x3 convolutional encoder with GroupNorm.
 
-Five blocks of 3x3 convolution, GroupNorm (Wu and He 2018) and ReLU, each followed by a
-halving of time and mel; what is left of the mel axis is averaged, and the mean,
-standard deviation and maximum over time are the embedding. GroupNorm keeps no
-statistics of other recordings, so the encoder can be averaged over sites and trained
-under privacy as it is.
+Five blocks of 3x3 convolution, GroupNorm (Wu and He 2018) and ReLU; all but the last
+halve time and mel. What is left of the mel axis is averaged, and the mean, standard
+deviation and maximum over time are the embedding. GroupNorm keeps no statistics of other
+recordings, so the encoder can be averaged over sites and trained under privacy as it is.
 
-Receptive field of the last block: 94 frames and 94 mels with five blocks (1.5 s at a
-16 ms hop), beyond a 1 s crop; the pooled statistics see the whole window.
+With five blocks the last one sees 63 frames and 63 mels (1 s at a hop of 16 ms); the
+pooled statistics see the whole window.
 """
 
 from dataclasses import dataclass
@@ -51,15 +50,12 @@ class Cnn(Encoder):
         blocks: list[nn.Module] = []
         channels = 1
         for i, width in enumerate(config.widths):
+            stride = 1 if i == len(config.widths) - 1 else 2
             blocks += [
-                # The first convolution strides: at full resolution it would cost as
-                # much as the rest together.
-                nn.Conv2d(channels, width, 3, stride=2 if i == 0 else 1, padding=1, bias=False),
+                nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
                 nn.GroupNorm(config.groups, width),
                 nn.ReLU(inplace=True),
             ]
-            if i > 0:
-                blocks.append(nn.MaxPool2d(2, ceil_mode=True))
             channels = width
         self.blocks = nn.Sequential(*blocks)
 
