@@ -56,12 +56,14 @@ WARM_UP = 3
 
 _FIRST_STEP = """
 import os, sys
-from torch.optim.optimizer import register_optimizer_step_post_hook
-def stepped(*_):
+from simulation.command import main
+from fedbreath.optimizer import AdamW
+step = AdamW.step
+def stepped(self):
+    step(self)
     print("first step", flush=True)
     os._exit(0)
-register_optimizer_step_post_hook(stepped)
-from simulation.command import main
+AdamW.step = stepped
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -95,7 +97,10 @@ class BareLoop:
         frames = front_end.frames(self.config.views.seconds)
         self.model.load_state_dict(self.weights)
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+            self.model.parameters(),
+            lr=training.learning_rate,
+            weight_decay=training.weight_decay,
+            fused=True,
         )
         for _ in range(training.steps):
             size = min(training.batch_size, len(selection))
@@ -127,7 +132,7 @@ class Stopwatch:
         before, self._since = self._since, self._now()
         return self._since[0] - before[0], self._since[1] - before[1]
 
-    def __call__(self, number: int, weights: Mapping[str, Tensor]) -> None:
+    def __call__(self, number: int, weights: Mapping[str, Tensor]) -> None:  # noqa: ARG002
         """Note the engine's round, run a bare one, start the clock again."""
         lap = self._lap()
         if number > 0:
@@ -176,8 +181,8 @@ def first_step(cache: Path, repeats: int) -> float:
                 command, stdout=subprocess.PIPE, text=True, env=os.environ
             ) as process:
                 assert process.stdout is not None
-                for line in process.stdout:
-                    if line.startswith("first step"):
+                for said in process.stdout:
+                    if said.startswith("first step"):
                         break
                 else:
                     raise RuntimeError("the simulation ended before its first step")

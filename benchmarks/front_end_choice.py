@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from sklearn.model_selection import StratifiedGroupKFold
 
+from benchmarks.validation import TASKS, cross_validated
 from fedbreath.config import Config, load
-from fedbreath.downstream import embedding, probe
-from fedbreath.downstream.benchmark import Pool, TaskData
-from fedbreath.downstream.score import auroc
+from fedbreath.downstream import embedding
+from fedbreath.downstream.benchmark import Pool
 from simulation.arms import build_encoder
 from simulation.data import prepare
 
@@ -45,25 +44,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "level not normalised": ("front_end.level=none",),
 }
 
-TASKS = ("sprsound_adventitious", "coswara_cough_vs_breath", "covid19_cough_status")
-
-FOLDS = 4
-
-
-def cross_validated(data: TaskData, vectors: NDArray[np.float32]) -> float:
-    """Mean AUROC of the probe over folds of the task's training persons."""
-    inside = ~data.test
-    rows, labels = data.rows[inside], data.labels[inside]
-    groups = np.asarray(data.groups_of(inside))
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=1)
-    values = []
-    for fit, held in splitter.split(rows, labels, groups):
-        scores = probe.predict(
-            vectors[rows[fit]], labels[fit], list(groups[fit]), vectors[rows[held]]
-        )
-        values.append(auroc(scores, labels[held]))
-    return float(np.mean(values))
-
 
 def features(config: Config, pool: Pool) -> Iterator[tuple[str, list[NDArray[np.float32]]]]:
     """Embeddings of log-mel statistics, and of three untrained networks."""
@@ -79,9 +59,8 @@ def features(config: Config, pool: Pool) -> Iterator[tuple[str, list[NDArray[np.
 
 def measure(root: str, change: tuple[str, ...], cache: Path) -> dict[str, float]:
     """Mean over tasks, and each task, for both kinds of feature."""
-    overrides = [
-        "data=real", f"data.root='{root}'", f"tasks=[{','.join(TASKS)}]", f"cache='{cache}'", *change
-    ]  # fmt: skip
+    common = ("data=real", f"data.root='{root}'", f"tasks=[{','.join(TASKS)}]")
+    overrides = [*common, f"cache='{cache}'", *change]
     config = load(overrides, PACKAGES)
     pool = prepare(config, workers=2).pool
     result: dict[str, float] = {}

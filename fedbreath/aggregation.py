@@ -37,7 +37,7 @@ def weighted_mean(clients: Sequence[Arrays], weights: Sequence[float]) -> dict[s
     for name, first in clients[0].items():
         stack = [client[name] for client in clients]
         if not np.issubdtype(first.dtype, np.floating):
-            result[name] = np.maximum.reduce(stack)
+            result[name] = np.asarray(np.maximum.reduce(stack))  # a counter has no axes
             continue
         total = np.zeros(first.shape, np.float64)
         for array, share in zip(stack, shares, strict=True):
@@ -49,7 +49,8 @@ def weighted_mean(clients: Sequence[Arrays], weights: Sequence[float]) -> dict[s
 def _check(clients: Sequence[Arrays], weights: Sequence[float]) -> None:
     if not clients:
         raise ValueError("no clients to average")
-    if len(clients) != len(weights) or min(weights) < 0 or sum(weights) <= 0:
+    usable = all(weight >= 0 for weight in weights) and 0 < sum(weights) < np.inf
+    if len(clients) != len(weights) or not usable:
         raise ValueError(f"{len(clients)} clients need as many weights >= 0, got {list(weights)}")
     shapes = {name: array.shape for name, array in clients[0].items()}
     for k, client in enumerate(clients[1:], 1):

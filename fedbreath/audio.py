@@ -36,6 +36,9 @@ SILENT_PEAK = 1e-4
 #: Audio longer than this is refused: a bound on memory, far above any recording here.
 MAX_SECONDS = 3600.0
 
+#: What libsndfile says of a FLAC stream whose encoder could not know its length.
+_UNKNOWN_FRAMES = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -73,6 +76,13 @@ class FrontEnd:
         for name in ("sample_rate", "window", "hop", "fft", "mels", "floor", "sd"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        for name in ("window", "hop"):
+            if getattr(self, f"{name}_samples") < 1:
+                raise ValueError(f"{name} must be a sample or more, got {getattr(self, name)} s")
+        if self.min_seconds * self.sample_rate < self.fft // 2 + 1:
+            # The edges are reflected by half a transform.
+            least = (self.fft // 2 + 1) / self.sample_rate
+            raise ValueError(f"min_seconds must be >= {least:g}, got {self.min_seconds:g}")
         if self.fft < self.window_samples:
             raise ValueError(
                 f"fft must be >= the window's {self.window_samples} samples, got {self.fft}"
@@ -162,15 +172,21 @@ def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
-        return _decode_with_ffmpeg(path, error)
+        return _decode_with_ffmpeg(path, error.error_string)
     with file:
         claimed, rate = file.frames, file.samplerate
+        if claimed == _UNKNOWN_FRAMES:
+            return _decode_with_ffmpeg(path, "length unknown")
         if claimed / rate > MAX_SECONDS:
             raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
         try:
             samples = file.read(dtype="float32", always_2d=True).T
         except soundfile.LibsndfileError as error:
             raise AudioError(f"broken or truncated: {error.error_string}") from None
+        except MemoryError:
+            raise AudioError(
+                f"claims {claimed} samples of {file.channels} channels, more than memory holds"
+            ) from None
         if samples.shape[1] < claimed or _holds_less_than_claimed(file.extra_info):
             raise AudioError("truncated: the file holds less than its header says")
         return samples, rate
@@ -187,9 +203,7 @@ def _holds_less_than_claimed(log: str) -> bool:
     return found is not None and int(found[2]) < int(found[1]) < 0x7FFF_0000
 
 
-def _decode_with_ffmpeg(
-    path: Path, first: soundfile.LibsndfileError
-) -> tuple[NDArray[np.float32], int]:
+def _decode_with_ffmpeg(path: Path, first: str) -> tuple[NDArray[np.float32], int]:
     import av  # noqa: PLC0415 - 30 ms of import that most data sets never need
 
     try:
@@ -209,7 +223,7 @@ def _decode_with_ffmpeg(
                     raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
     except (av.FFmpegError, ValueError) as error:
         raise AudioError(
-            f"cannot be decoded: libsndfile says {first.error_string!r}, FFmpeg says {error!s}"
+            f"cannot be decoded: libsndfile says {first!r}, FFmpeg says {error!s}"
         ) from None
     if not blocks:
         raise AudioError("empty: no samples")
@@ -228,7 +242,8 @@ def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
         edges reflected.
 
     Raises:
-        AudioError: Shorter than `FrontEnd.min_seconds`.
+        AudioError: Shorter than `FrontEnd.min_seconds`, or samples so large that their
+            energy is not finite.
     """
     if sound.seconds < front_end.min_seconds:
         raise AudioError(
@@ -251,6 +266,8 @@ def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
     power = spectrum.real.square() + spectrum.imag.square()
     energy = power.T @ bank
     log: NDArray[np.float32] = energy.clamp_min_(front_end.floor).log_().numpy()
+    if not np.isfinite(log).all():
+        raise AudioError(f"too loud: peak {np.abs(sound.samples).max():.1g} of full scale")
     return log
 
 

@@ -17,7 +17,9 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import json
+import math
 import shlex
 import types
 import typing
@@ -204,8 +206,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.rounds < 1:
             raise ValueError(f"rounds must be >= 1, got {self.rounds}")
-        if self.seed < 0:
-            raise ValueError(f"seed must be >= 0, got {self.seed}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must lie in 0 to {2**32 - 1}, got {self.seed}")
 
     @functools.cached_property
     def digest(self) -> str:
@@ -255,7 +257,10 @@ def load(overrides: str | Sequence[str] = (), packages: Mapping[str, str] = LIBR
         ConfigError: Unknown key or choice, wrong type, value out of range, a target that
             is no component of its group's package.
     """
-    words = shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
+    try:
+        words = shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
+    except ValueError as error:
+        raise ConfigError(f"cannot read the overrides {overrides!r}: {error}") from None
     return _load(tuple(words), tuple(sorted(packages.items())))
 
 
@@ -272,6 +277,9 @@ def _load(words: tuple[str, ...], packages: tuple[tuple[str, str], ...]) -> Conf
     unknown = sorted(set(tree) - set(_HINTS))
     if unknown:
         raise ConfigError(_unknown_key(unknown[0], [k for k in _HINTS if k != "tree"]))
+    absent = sorted(set(known) - set(tree))
+    if absent:
+        raise ConfigError(f"the configuration lacks {', '.join(absent)}")
     try:
         return Config(**fields)
     except ValueError as error:
@@ -328,6 +336,9 @@ def _compose(name: str, words: tuple[str, ...]) -> dict[str, Any]:
 
 def _check_choice(override: Override) -> None:
     group = override.key_or_group
+    if group.partition(".")[0] == "hydra":
+        # Hydra's search path would import any package that it is told of.
+        raise ConfigError(f"{group}: Hydra's own settings are not for a run to change")
     if not (config_dir() / group).is_dir() or override.is_delete():
         return
     value = override.value()
@@ -419,6 +430,7 @@ def _component(node: Any, where: str, package: str) -> Component:
         isinstance(target, type)
         and target is not schema
         and target.__module__ == module_name
+        and next(iter(inspect.signature(target).parameters), "") == "config"
         and dataclasses.is_dataclass(schema)
     ):
         raise ConfigError(refusal)
@@ -474,6 +486,8 @@ _NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: 
 def _scalar(hint: Any, node: Any, where: str) -> Any:
     if hint is float and isinstance(node, int) and not isinstance(node, bool):
         return float(node)
+    if isinstance(node, float) and not math.isfinite(node):
+        raise ConfigError(f"{where} must be finite, got {node}")
     if type(node) is hint:
         return node
     raise ConfigError(f"{where} must be {_NAMES.get(hint, hint)}, got {node!r}")

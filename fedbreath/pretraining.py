@@ -21,6 +21,7 @@ from fedbreath.encoders import Encoder
 from fedbreath.errors import SiteError
 from fedbreath.features import Selection, normalise
 from fedbreath.objectives import Objective
+from fedbreath.optimizer import AdamW
 from fedbreath.privacy import Mechanism
 from fedbreath.views import augment
 
@@ -76,9 +77,7 @@ class Learner:
         self._first_head = _copy(self.objective.state_dict(), "head.")
 
     def shared_state(self) -> State:
-        """Copies of the weights that travel: the encoder's with its buffers, and the
-        head's when it is averaged.
-        """
+        """Copies of what travels: the encoder with its buffers, and an averaged head."""
         averaged = self.config.training.head == "averaged"
         return {
             name: tensor
@@ -106,13 +105,20 @@ class Learner:
         """
         require_enough(selection, self.objective)
         training = self.config.training
-        self.model.load_state_dict({**self._first_head, **_head(kept), **weights})
-        self.model.train()
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        self.model.load_state_dict(
+            {
+                **self._first_head,
+                **{k: v for k, v in kept.items() if k.startswith("head.")},
+                **weights,
+            }
         )
-        if training.optimizer_state == "kept":
-            _restore(optimizer, kept)
+        self.model.train()
+        optimizer = AdamW(
+            list(self.model.parameters()),
+            training.learning_rate,
+            training.weight_decay,
+            _under("optimizer.", kept) if training.optimizer_state == "kept" else {},
+        )
         losses = [self._step(optimizer, selection, rng) for _ in range(training.steps)]
         state = self.shared_state()
         return Update(
@@ -124,11 +130,9 @@ class Learner:
             norm=distance(state, weights),
         )
 
-    def _step(
-        self, optimizer: torch.optim.Optimizer, selection: Selection, rng: np.random.Generator
-    ) -> float:
+    def _step(self, optimizer: AdamW, selection: Selection, rng: np.random.Generator) -> float:
         drawn = self.mechanism.draw(selection.subjects, self.config.training.batch_size, rng)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss = self.mechanism.backward(
             lambda views: self.objective(self.encoder, views),
             self.model,
@@ -151,13 +155,12 @@ class Learner:
             made.append(torch.from_numpy(crops).to(self.device).transpose(1, 2))
         return made
 
-    def _keep(self, optimizer: torch.optim.Optimizer) -> State:
+    def _keep(self, optimizer: AdamW) -> State:
         kept: State = {}
         if self.config.training.head == "local":
             kept |= _copy(self.objective.state_dict(), "head.")
         if self.config.training.optimizer_state == "kept":
-            for index, values in optimizer.state_dict()["state"].items():
-                kept |= _copy(values, f"optimizer.{index}.")
+            kept |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()}
         return kept
 
 
@@ -186,28 +189,18 @@ def rng_of(seed: int, *parts: str | int) -> np.random.Generator:
 
 def distance(state: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
     """Euclidean distance between the floating-point tensors of two states."""
-    squares = [
-        (tensor - other[name].to(tensor.device)).double().square().sum()
+    norms = [
+        torch.linalg.vector_norm(tensor - other[name].to(tensor.device), dtype=torch.float64)
         for name, tensor in state.items()
         if tensor.is_floating_point()
     ]
-    return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+    return float(torch.stack(norms).norm()) if norms else 0.0
 
 
 def _copy(state: Mapping[str, Tensor], prefix: str) -> State:
     return {f"{prefix}{k}": v.detach().to("cpu", copy=True) for k, v in state.items()}
 
 
-def _head(kept: Mapping[str, Tensor]) -> State:
-    return {k: v for k, v in kept.items() if k.startswith("head.")}
-
-
-def _restore(optimizer: torch.optim.Optimizer, kept: Mapping[str, Tensor]) -> None:
-    """Give AdamW the moments that the site kept, if any."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in kept.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    if state:
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+def _under(prefix: str, kept: Mapping[str, Tensor]) -> State:
+    """The entries under a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in kept.items() if k.startswith(prefix)}

@@ -45,7 +45,8 @@ def test_groups(
         strata.setdefault(" & ".join(sorted(seen)), []).append(group)
     quotas = {name: len(groups) * share for name, groups in strata.items()}
     counts = {name: int(quota) for name, quota in quotas.items()}
-    missing = max(1, round(len(values) * share)) - sum(counts.values())
+    wanted = min(max(1, round(len(values) * share)), len(values) - 1)  # neither side is empty
+    missing = wanted - sum(counts.values())
     by_remainder = sorted(quotas, key=lambda n: (counts[n] - quotas[n], _hash(seed, n)))
     for name in by_remainder[:missing]:
         counts[name] += 1

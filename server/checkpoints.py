@@ -56,9 +56,9 @@ def read(folder: Path, digest: str) -> Checkpoint | None:
         raise UserError(f"{path} cannot be read ({error}): restore it, or start anew") from None
     if header.get("format") != FORMAT:
         raise UserError(f"{path} has format {header.get('format')}, this version reads {FORMAT}")
-    if header["digest"] != digest:
+    if header.get("digest") != digest:
         raise UserError(
-            f"{path} was made by configuration {header['digest']}, this run is {digest}: "
+            f"{path} was made by configuration {header.get('digest')}, this run is {digest}: "
             "resume with the settings the run was started with"
         )
-    return Checkpoint(int(header["round"]), header["digest"], weights)
+    return Checkpoint(int(header["round"]), digest, weights)

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
 from flwr.app import ArrayRecord, ConfigRecord
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import Strategy
 from torch import Tensor
 
 from fedbreath.atomic import write_text
@@ -24,6 +24,7 @@ from fedbreath.report import folder as records
 from fedbreath.report.records import Failure, Participant, RoundRecord
 from server import checkpoints
 from server.checkpoints import Checkpoint
+from strategies import Strategy
 from strategies.replies import Reply, read, size_of
 
 log = logging.getLogger("fedbreath.server")
@@ -80,17 +81,15 @@ def _round(
     called = [m.metadata.dst_node_id for m in messages]
     messages = list(grid.send_and_receive(messages, timeout=config.patience.reply))
     usable, refused = read(messages, sent)
-    fitting = {reply.node for reply in usable}
-    aggregated, _ = strategy.aggregate_train(
-        number, [m for m in messages if m.metadata.src_node_id in fitting]
-    )
     names |= {reply.node: reply.site for reply in usable}
+    fitting = {reply.node for reply in usable}
     codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
     failures = tuple(Failure(names.get(n, f"node {n}"), code) for n, code in codes.items())
-    if aggregated is None:
+    if not usable:
         reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
         raise UserError(f"round {number}: no client's update can be used ({reasons})")
-    new = dict(aggregated.to_torch_state_dict())
+    mean = strategy.aggregate(number, usable)
+    new = {name: torch.from_numpy(array) for name, array in mean.items()}
     return new, RoundRecord(
         number=number,
         participants=tuple(_participant(reply) for reply in usable),
@@ -119,7 +118,7 @@ def wait_for_clients(grid: Grid, strategy: Strategy, seconds: float) -> None:
     Raises:
         UserError: They are not within `seconds`.
     """
-    least = int(getattr(strategy, "min_available_nodes", 1))
+    least = strategy.min_available_nodes
     deadline = time.monotonic() + seconds
     while (found := len(list(grid.get_node_ids()))) < least:
         if time.monotonic() > deadline:
@@ -133,6 +132,7 @@ def wait_for_clients(grid: Grid, strategy: Strategy, seconds: float) -> None:
 
 def _forget_after(path: Path, number: int) -> None:
     """Take away lines of rounds after `number`: their checkpoint was never written."""
-    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    if len(lines) > number:
-        write_text(path, "".join(lines[:number]))
+    # Not splitlines: a site's name may hold U+2028, which JSON need not escape.
+    *whole, torn = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
+    if torn or len(whole) > number:
+        write_text(path, "".join(f"{line}\n" for line in whole[:number]))

@@ -10,9 +10,10 @@ from torch import Tensor
 from fedbreath.atomic import write_text
 from fedbreath.config import Config
 from fedbreath.downstream import benchmark, embedding
+from fedbreath.encoders import Encoder
 from fedbreath.report import folder as records
 from fedbreath.report.records import ProbeRecord
-from simulation.arms import encoder_of
+from simulation.arms import build_encoder, encoder_of
 from simulation.data import Prepared
 
 
@@ -40,19 +41,28 @@ class Curve:
         self._done: set[int] | None = None
 
     def __call__(self, number: int, weights: Mapping[str, Tensor]) -> None:
-        """Probe when it is time to, unless this round has been probed already."""
+        """Probe when it is time to, unless this round has been probed already.
+
+        The start (round 0) is probed with the first round that is: it is the untrained
+        network of the run's seed, and training need not wait for it.
+        """
         if self._done is None:
             self._done = self._forget_after(number)
         due = number % self.config.evaluation.every == 0 or number == self.config.rounds
-        if not due or number in self._done or not self.prepared.pool.tasks:
+        if not due or number in {0, *self._done} or not self.prepared.pool.tasks:
             return
+        if 0 not in self._done:
+            self._probe(0, build_encoder(self.config, self.config.seed))
+        self._probe(number, encoder_of(self.config, weights))
+
+    def _probe(self, number: int, encoder: Encoder) -> None:
+        assert self._done is not None
         pool = self.prepared.pool
-        vectors = embedding.embed(
-            encoder_of(self.config, weights), pool.selection, self.config.views.seconds
-        )
+        vectors = embedding.embed(encoder, pool.selection, self.config.views.seconds)
         values = benchmark.values(pool, benchmark.score(pool, vectors, controls=False).scores)
         for task, value in values.items():
             records.append(self.out, ProbeRecord(number, task, value))
+        self._done.add(number)
         self.tell(number, values)
 
     def _forget_after(self, number: int) -> set[int]:

@@ -7,7 +7,7 @@ caller has waited, counters take their maximum, and clients are summed in the or
 their node ids.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,8 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
 
 from fedbreath.aggregation import weighted_mean
-from strategies.replies import read
+from strategies import Weights
+from strategies.replies import Reply, read
 
 
 @dataclass(frozen=True)
@@ -74,16 +75,18 @@ class FedAvg(FlowerFedAvg):
             Message(content=record, message_type=MessageType.TRAIN, dst_node_id=n) for n in called
         ]
 
+    def aggregate(self, number: int, replies: Sequence[Reply]) -> Weights:  # noqa: ARG002
+        """The weighted mean of usable replies, which are in the order of node ids."""
+        counts = [reply.metrics["num-examples"] for reply in replies]
+        return weighted_mean([reply.arrays for reply in replies], counts)
+
     def aggregate_train(
-        self,
-        server_round: int,  # noqa: ARG002 - Flower's interface
-        replies: Iterable[Message],
+        self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Average what came back without error; nothing when nothing did."""
+        """`aggregate` behind Flower's interface; nothing when no reply is usable."""
         usable, _ = read(replies)
         if not usable:
             return None, None
-        counts = [reply.metrics["num-examples"] for reply in usable]
-        mean = weighted_mean([reply.arrays for reply in usable], counts)
+        mean = self.aggregate(server_round, usable)
         arrays = ArrayRecord({name: Array(array) for name, array in mean.items()})
-        return arrays, MetricRecord({"clients": len(usable), "num-examples": sum(counts)})
+        return arrays, MetricRecord({"clients": len(usable)})

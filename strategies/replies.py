@@ -5,6 +5,7 @@ A reply carries ``arrays`` (the weights, named and shaped as they were sent), ``
 in name, shape or type from what was sent or are not finite, does not enter the round.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ class Reply:
         node: Flower's id of the node.
         site: The site's name.
         arrays: Weights by name.
-        metrics: Numbers by name; ``num-examples`` and ``steps`` are always there.
+        metrics: Finite numbers by name; ``num-examples`` and ``steps`` are always there.
         size: Bytes of the arrays as sent.
     """
 
@@ -54,7 +55,7 @@ def read(
             continue
         try:
             reply = _reply(message)
-        except (KeyError, ValueError, TypeError):
+        except Exception:  # bytes of others: NumPy alone has seven ways to fail on them
             refused[node] = "malformed reply"
             continue
         misfit = _misfit(reply.arrays, sent) if sent is not None else ""
@@ -71,7 +72,7 @@ def _reply(message: Message) -> Reply:
     metrics = {
         name: float(value)
         for name, value in content.metric_records["metrics"].items()
-        if isinstance(value, int | float)
+        if isinstance(value, int | float) and math.isfinite(value)
     }
     for name in ("num-examples", "steps"):
         if not metrics[name] > 0:

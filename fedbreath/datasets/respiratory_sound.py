@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
+from scipy import fft
 
 #: Hz. Respiratory sound is made up to 12 kHz, whatever the phone's rate.
 SOURCE_RATE = 24_000
@@ -116,6 +116,8 @@ def _cough(airway: Airway, rng: np.random.Generator) -> Samples:
     if voiced:
         onset = round((burst + middle) * SOURCE_RATE)
         jet[onset:] += level * _voice(airway, len(jet) - onset, rng)
+    from scipy import signal  # noqa: PLC0415 - 1.4 s that only the rendering needs
+
     ringing = signal.sosfilt(_tract(airway.tract * rng.normal(1, 0.02)), jet)
     # Part of the jet's noise is made at the lips and does not pass the tract.
     out: Samples = (ringing + rng.lognormal(-0.5, 0.5) * jet).astype(np.float32)
@@ -255,6 +257,8 @@ def _tilt(out: Samples, slope: float) -> Samples:
     """Brighten or dull by `slope` dB per octave with one first-order shelf; root mean square 1."""
     # A one-pole mix is flat far from 1 kHz and close to the slope within two octaves of it.
     pole = np.exp(-2 * np.pi * 1000 / SOURCE_RATE)
+    from scipy import signal  # noqa: PLC0415
+
     low = signal.lfilter([1 - pole], [1, -pole], out).astype(np.float32)
     out = low * 10 ** (-slope / 10) + (out - low) * 10 ** (slope / 10)
     out /= np.sqrt(np.square(out).mean())

@@ -30,6 +30,8 @@ class Config:
     groups: int = 8
 
     def __post_init__(self) -> None:
+        if self.groups < 1:
+            raise ValueError(f"groups must be >= 1, got {self.groups}")
         if not self.widths:
             raise ValueError("widths must name at least one block")
         for width in self.widths:

@@ -51,7 +51,7 @@ def read(path: Path) -> SiteSettings:
         raise SiteError(f"site settings {path}: not readable as YAML") from None
     names = [f.name for f in dataclasses.fields(SiteSettings)]
     if not isinstance(node, dict) or set(node) != set(names):
-        found = sorted(node) if isinstance(node, dict) else type(node).__name__
+        found = sorted(map(str, node)) if isinstance(node, dict) else type(node).__name__
         raise SiteError(f"site settings {path}: expected the keys {names}, found {found}")
     for name in ("name", "dataset", "state"):
         if not isinstance(node[name], str) or not node[name]:
