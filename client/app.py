@@ -18,16 +18,23 @@ from fedbreath.errors import UserError
 from fedbreath.pretraining import Learner, rng_of
 from fedbreath.site import guard
 
-#: Error code of a refusal; Flower reserves the numbers below 1000.
+#: Error codes of a refusal and of a defect; Flower reserves the numbers below 1000.
 REFUSED = 1000
+FAILED = 1001
 
 OpenSite = Callable[[Context, Config], LocalSite]
 
 log = logging.getLogger("fedbreath.client")
 
 
-def build(open_site: OpenSite) -> ClientApp:
-    """A ClientApp whose site is opened by `open_site`."""
+def build(open_site: OpenSite, tell_defects: bool = True) -> ClientApp:
+    """A ClientApp whose site is opened by `open_site`.
+
+    Args:
+        open_site: Opens the site.
+        tell_defects: Whether an exception that is no refusal is raised. Flower sends the
+            text of what is raised to the server, and the text may name a site's files.
+    """
     app = ClientApp()
 
     @app.train()
@@ -37,6 +44,11 @@ def build(open_site: OpenSite) -> ClientApp:
         except UserError as error:
             log.warning("round refused: %s", error)
             return Message(Error(REFUSED, type(error).__name__), reply_to=message)
+        except Exception as error:
+            if tell_defects:
+                raise
+            log.exception("round failed")
+            return Message(Error(FAILED, type(error).__name__), reply_to=message)
 
     return app
 
@@ -84,4 +96,4 @@ def learner(config: Config) -> Learner:
     return _learners[config.digest]
 
 
-app = build(open_site)
+app = build(open_site, tell_defects=False)

@@ -5,8 +5,10 @@ the front end and who is kept out for testing; the site decides what data it has
 where. Nothing of the settings leaves.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flwr.app import Context
 
@@ -48,7 +50,7 @@ def open_site(context: Context, config: Config) -> LocalSite:
             "this node has no site: start it with --node-config 'site=\"/path/to/site.yaml\"'"
         )
     own = settings.read(Path(path))
-    options = [f"{key}='{value}'" for key, value in own.options.items()]
+    options = [f"{key}={_written(value)}" for key, value in own.options.items()]
     sites = component("data", own.dataset, options).build().sites()
     if len(sites) != 1:
         raise SiteError(f"a node holds one site, but {own.dataset} has {len(sites)}")
@@ -59,6 +61,13 @@ def open_site(context: Context, config: Config) -> LocalSite:
         selection=store.select(lambda r: r.group not in keep_out),
         state=SiteState(own.state / f"run-{context.run_id}"),
     )
+
+
+def _written(value: Any) -> str:
+    """A value of the settings as an override says it: a number stays one."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", r"\'") + "'"
+    return json.dumps(value)
 
 
 def held_out(site: Site, config: Config) -> frozenset[str]:

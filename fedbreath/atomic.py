@@ -3,24 +3,32 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file's content so that a kill at any moment leaves the old or the new one."""
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a new file beside `path`, then put it in place of `path`.
+
+    A kill at any moment leaves the old file or the new one, whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
+        write(temporary)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """`write_with` of bytes."""
+    write_with(path, lambda new: new.write_bytes(content))
 
 
 def write_text(path: Path, content: str) -> None:

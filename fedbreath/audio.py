@@ -211,6 +211,8 @@ def _decode_with_ffmpeg(path: Path, first: str) -> tuple[NDArray[np.float32], in
             if not container.streams.audio:
                 raise AudioError("holds no audio stream")
             stream = container.streams.audio[0]
+            if getattr(stream, "codec_context", None) is None:
+                raise AudioError("holds audio of a kind that FFmpeg does not know")
             rate = int(stream.rate)
             resampler = av.AudioResampler(format="fltp", rate=rate)
             blocks: list[NDArray[np.float32]] = []

@@ -228,19 +228,15 @@ def open_store(folder: Path, site: Site, front_end: FrontEnd) -> Store:
     try:
         index = json.loads((folder / "index.json").read_text())
         size = (folder / "features.f16").stat().st_size
-    except (OSError, ValueError) as error:
-        raise StaleStoreError(f"{folder} is no complete feature store: {error}") from None
-    if index.get("key") != key(site, front_end):
-        raise StaleStoreError(f"{folder} was made by another front end or from other files")
-    total = sum(row["frames"] for row in index["entries"])
+        if index["key"] != key(site, front_end):
+            raise StaleStoreError(f"{folder} was made by another front end or from other files")
+        entries = _entries(index["entries"], site)
+        problems = tuple(Problem(item, reason) for item, reason in index["problems"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise StaleStoreError(f"{folder} is no complete feature store: {error!r}") from None
+    total = sum(entry.frames for entry in entries)
     if size != total * front_end.mels * 2:
         raise StaleStoreError(f"{folder}/features.f16 has {size} bytes, not what its index says")
-    by_id = {r.id: r for r in site.recordings}
-    entries = tuple(
-        Entry(recording=by_id[row["id"]], **{k: v for k, v in row.items() if k != "id"})
-        for row in index["entries"]
-    )
-    problems = tuple(Problem(item, reason) for item, reason in index["problems"])
     kept = dataclasses.replace(
         site,
         recordings=tuple(e.recording for e in entries),
@@ -253,6 +249,19 @@ def open_store(folder: Path, site: Site, front_end: FrontEnd) -> Store:
         else np.zeros(shape, np.float16)
     )
     return Store(kept, front_end, entries, np.asarray(features))
+
+
+def _entries(rows: Sequence[dict[str, Any]], site: Site) -> tuple[Entry, ...]:
+    by_id = {r.id: r for r in site.recordings}
+    entries: list[Entry] = []
+    end = 0
+    for row in rows:
+        entry = Entry(by_id[row["id"]], **{k: v for k, v in row.items() if k != "id"})
+        if entry.offset != end:
+            raise ValueError(f"{row['id']} starts at frame {entry.offset}, expected {end}")
+        end += entry.frames
+        entries.append(entry)
+    return tuple(entries)
 
 
 def _build(

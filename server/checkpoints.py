@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
-from fedbreath.atomic import write_bytes
+from fedbreath.atomic import write_with
 from fedbreath.errors import UserError
 
 #: Raised when old files can no longer be read.
@@ -36,7 +36,8 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     """Replace the folder's checkpoint."""
     header = {"format": FORMAT, "round": str(checkpoint.number), "digest": checkpoint.digest}
     weights = {name: tensor.contiguous() for name, tensor in checkpoint.weights.items()}
-    write_bytes(folder / NAME, save(weights, {"fedbreath": json.dumps(header)}))
+    metadata = {"fedbreath": json.dumps(header)}
+    write_with(folder / NAME, lambda new: save_file(weights, new, metadata))
 
 
 def read(folder: Path, digest: str) -> Checkpoint | None:

@@ -4,11 +4,11 @@ Reading is strict. The logs and the scores may be absent only while ``finished``
 run.json is null: of a run that is under way, or was interrupted, one sees what there is.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from fedbreath.atomic import write_text
 from fedbreath.errors import UserError
 from fedbreath.report.decoding import RecordError, dumps, loads
 from fedbreath.report.records import (
@@ -45,7 +45,7 @@ def start(folder: Path, run: RunRecord) -> None:
 def save(folder: Path, record: RunRecord | DataRecord | ScoresRecord) -> Path:
     """Write a record to its file in the folder, whole or not at all."""
     path = folder / _FILES[type(record)]
-    write_atomically(path, dumps(record, indent=1) + "\n")
+    write_text(path, dumps(record, indent=1) + "\n")
     return path
 
 
@@ -73,16 +73,6 @@ def read(folder: Path) -> Records:
         probes=tuple(_read_lines(folder, ProbeRecord, absent_is_fine)),
         scores=_read_one(folder, ScoresRecord) if has_scores else None,
     )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's text so that a reader sees the old or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_one(folder: Path, kind: type[R]) -> R:

@@ -8,10 +8,10 @@ before its checkpoint) starts from the same state as the first time.
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fedbreath.atomic import write_bytes
+from fedbreath.atomic import write_with
 
 
 class SiteState:
@@ -33,7 +33,8 @@ class SiteState:
         """Keep the state after round `number`; an empty mapping keeps nothing."""
         if not tensors:
             return
-        write_bytes(self.folder / f"round-{number:08d}.safetensors", save(dict(tensors)))
+        path = self.folder / f"round-{number:08d}.safetensors"
+        write_with(path, lambda new: save_file(dict(tensors), new))
         # A file of a later round can only come from a server that lost its checkpoint
         # of that round: it will be repeated, and must not be read as an earlier one.
         for n, path in self._files():

@@ -120,17 +120,3 @@ def test_a_name_with_a_line_separator_stays_on_its_line(out: Path) -> None:
     odd = dataclasses.replace(one.participants[0], name="a\u2028b\nc")
     folder.append(out, dataclasses.replace(one, participants=(odd,)))
     assert folder.read(out).rounds[-1].participants[0].name == "a\u2028b\nc"
-
-
-def test_writing_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "page.html"
-    folder.write_atomically(path, "old")
-
-    def fail(*_: object) -> None:
-        raise OSError("no space left")
-
-    monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(OSError, match="no space"):
-        folder.write_atomically(path, "new")
-    assert path.read_text(encoding="utf-8") == "old"
-    assert list(tmp_path.iterdir()) == [path]
