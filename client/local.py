@@ -50,7 +50,7 @@ def open_site(context: Context, config: Config) -> LocalSite:
             "this node has no site: start it with --node-config 'site=\"/path/to/site.yaml\"'"
         )
     own = settings.read(Path(path))
-    options = [f"{key}={_written(value)}" for key, value in own.options.items()]
+    options = [f"{key}={written(value)}" for key, value in own.options.items()]
     sites = component("data", own.dataset, options).build().sites()
     if len(sites) != 1:
         raise SiteError(f"a node holds one site, but {own.dataset} has {len(sites)}")
@@ -63,8 +63,12 @@ def open_site(context: Context, config: Config) -> LocalSite:
     )
 
 
-def _written(value: Any) -> str:
-    """A value of the settings as an override says it: a number stays one."""
+def written(value: Any) -> str:
+    """A value as an override says it: text may hold anything, and a number stays one.
+
+    >>> written("a ward's data"), written(3), written(None)
+    ("'a ward\\\\'s data'", '3', 'null')
+    """
     if isinstance(value, str):
         return "'" + value.replace("'", r"\'") + "'"
     return json.dumps(value)

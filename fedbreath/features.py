@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,9 +36,6 @@ from fedbreath.recording import Problem, Recording, Site
 
 #: Raised whenever the stored numbers would differ for the same input.
 FORMAT = 1
-
-#: A site with fewer recordings than this is read by one process: starting more costs longer.
-_WORTH_A_POOL = 500
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -191,7 +188,7 @@ def prepare(
     site: Site,
     front_end: FrontEnd,
     cache: Path,
-    workers: int = 1,
+    pool: Executor | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Store:
     """Open the site's store, or build it where there is none or a stale one.
@@ -200,7 +197,7 @@ def prepare(
         site: The site to read.
         front_end: The parameters.
         cache: Folder of all stores.
-        workers: Processes that decode.
+        pool: Processes that decode (`decoders`); None decodes here.
         progress: Told the number of recordings done since it was last told.
 
     Returns:
@@ -215,7 +212,7 @@ def prepare(
         else:
             progress(len(site.recordings))
             return store
-    _build(site, front_end, folder, workers, progress)
+    _build(site, front_end, folder, pool, progress)
     return open_store(folder, site, front_end)
 
 
@@ -264,8 +261,19 @@ def _entries(rows: Sequence[dict[str, Any]], site: Site) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def decoders(workers: int) -> Executor:
+    """Processes for `prepare`, one thread each."""
+    return ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    )
+
+
 def _build(
-    site: Site, front_end: FrontEnd, folder: Path, workers: int, progress: Callable[[int], None]
+    site: Site,
+    front_end: FrontEnd,
+    folder: Path,
+    pool: Executor | None,
+    progress: Callable[[int], None],
 ) -> None:
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -274,7 +282,7 @@ def _build(
     problems: list[tuple[str, str]] = []
     offset = 0
     with (temporary / "features.f16").open("wb") as file:
-        for recording, result in _analysed(site.recordings, front_end, workers):
+        for recording, result in _analysed(site.recordings, front_end, pool):
             if isinstance(result, str):
                 problems.append((recording.id, result))
             else:
@@ -303,18 +311,12 @@ Analysis = tuple[NDArray[np.float16], dict[str, Any]] | str
 
 
 def _analysed(
-    recordings: Sequence[Recording], front_end: FrontEnd, workers: int
+    recordings: Sequence[Recording], front_end: FrontEnd, pool: Executor | None
 ) -> Iterator[tuple[Recording, Analysis]]:
     """Each recording with its features or the reason why it has none, in order."""
-    if workers <= 1 or len(recordings) < _WORTH_A_POOL:
-        for recording in recordings:
-            yield recording, _analyse(recording, front_end)
-        return
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
-        job = functools.partial(_analyse, front_end=front_end)
-        yield from zip(recordings, pool.map(job, recordings, chunksize=16), strict=True)
+    job = functools.partial(_analyse, front_end=front_end)
+    results = pool.map(job, recordings, chunksize=8) if pool else map(job, recordings)
+    yield from zip(recordings, results, strict=True)
 
 
 def _analyse(recording: Recording, front_end: FrontEnd) -> Analysis:

@@ -180,7 +180,7 @@ def require_enough(selection: Selection, objective: Objective) -> None:
 def rng_of(seed: int, *parts: str | int) -> np.random.Generator:
     """The generator of one site and round: the same whoever computes it, and when.
 
-    >>> rng_of(0, "site", 1).integers(10) == rng_of(0, "site", 1).integers(10)
+    >>> rng_of(0, "site", 1).random() == rng_of(0, "site", 1).random()
     True
     """
     text = "\x1f".join(map(str, (seed, *parts)))

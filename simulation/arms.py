@@ -32,8 +32,16 @@ from simulation.lock import locked
 
 Kind = Literal["federated", "centralised", "local", "random", "features", "control"]
 
+#: With more clients than this no local-only encoders are trained: each costs a run.
+MOST_LOCAL = 12
+
 #: Settings under which one client alone is what it claims to be: plain local training.
-_ALONE = ("strategy=fedavg", "training.optimizer_state=kept", "training.head=local")
+_ALONE = (
+    "strategy=fedavg",
+    "strategy.minimum=1",
+    "training.optimizer_state=kept",
+    "training.head=local",
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
             note="what a score owes to how loud and how long recordings are",
         ),
     ]
-    if config.evaluation.baselines and count > 1:
+    if config.evaluation.baselines and 1 < count <= MOST_LOCAL:
         arms += [
             Arm(
                 f"local:{name}",

@@ -1,6 +1,8 @@
 """From the configuration to clients: read, keep the test persons out, deal to clients."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from fedbreath.features import Selection, Store
 from fedbreath.pretraining import require_enough
 from fedbreath.recording import Site
 from simulation.partitions import Partition
+
+#: With fewer recordings to decode, starting processes takes longer than it saves.
+_WORTH_A_POOL = 300
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,11 @@ def prepare(
     _refuse_same_names(sites)
     total = sum(len(site.recordings) for site in sites)
     cache = Path(config.cache) if config.cache else features.default_cache()
-    stores = tuple(
-        features.prepare(s, config.front_end, cache, workers, lambda n: progress(n, total))
-        for s in sites
-    )
+    with _decoders(sites, config, cache, workers) as processes:
+        stores = tuple(
+            features.prepare(s, config.front_end, cache, processes, lambda n: progress(n, total))
+            for s in sites
+        )
     if not any(store.entries for store in stores):
         reasons = [p.reason for s in stores for p in s.site.problems]
         because = f" (the first reason of {len(reasons)}: {reasons[0]})" if reasons else ""
@@ -66,6 +72,23 @@ def prepare(
     tasks = {name: component.build() for name, component in config.tasks.items()}
     pool = benchmark.gather(stores, kept_out, tasks, config.evaluation.min_subjects)
     return Prepared(stores, kept_out, clients, left_out, pool)
+
+
+@contextmanager
+def _decoders(
+    sites: list[Site], config: Config, cache: Path, workers: int
+) -> Iterator[Executor | None]:
+    """Processes that decode, where there is enough to decode to be worth their start."""
+    missing = sum(
+        len(site.recordings)
+        for site in sites
+        if not features.folder_of(site, config.front_end, cache).exists()
+    )
+    if workers == 1 or missing < _WORTH_A_POOL:
+        yield None
+        return
+    with features.decoders(workers) as pool:
+        yield pool
 
 
 def _clients(

@@ -45,7 +45,9 @@ def store(
     return Store(site, replace(front_end or FrontEnd(), mels=mels), tuple(entries), features)
 
 
-def noise(count: int, frames: int = 70, mels: int = MELS, seed: int = 0) -> list[NDArray[np.float16]]:
+def noise(
+    count: int, frames: int = 70, mels: int = MELS, seed: int = 0
+) -> list[NDArray[np.float16]]:
     """Log-mels of recordings that differ in their spectrum and are otherwise noise."""
     rng = np.random.default_rng(seed)
     spectra = rng.normal(0, 6, (count, 1, mels))

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fedbreath import config
-from fedbreath.config import LIBRARY, Component, ConfigError, component, digest, load, to_yaml
+from fedbreath.config import LIBRARY, Component, component, digest, load, to_yaml
 from fedbreath.encoders.cnn import Cnn
 from fedbreath.encoders.cnn import Config as CnnConfig
+from fedbreath.errors import ConfigError
 
 #: Every kind of mistake, and what its sentence must say.
 MISTAKES = {
@@ -102,7 +103,9 @@ def test_a_class_beside_the_component_is_no_component() -> None:
         load("data._target_=fedbreath.datasets.simulated.World")
 
 
-@pytest.mark.parametrize("override", ["encoder._target_=outside.Cnn", "hydra.searchpath=[pkg://outside]"])
+@pytest.mark.parametrize(
+    "override", ["encoder._target_=outside.Cnn", "hydra.searchpath=[pkg://outside]"]
+)
 def test_code_outside_our_packages_is_never_imported(
     override: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,7 +158,11 @@ def test_a_task_can_be_taken_out_and_chosen() -> None:
 
 @pytest.mark.parametrize(
     "overrides",
-    ["seed=1 rounds=3", "encoder.widths=[8,16] views.seconds=2", "data=sprsound data.root=/a-b/c_d"],
+    [
+        "seed=1 rounds=3",
+        "encoder.widths=[8,16] views.seconds=2",
+        "data=sprsound data.root=/a-b/c_d",
+    ],
 )
 def test_a_string_of_overrides_is_the_list_of_them(overrides: str) -> None:
     assert load(overrides) == load(overrides.split(" "))

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath", "fedbreath.errors", "fedbreath.atomic", "fedbreath.recording",
      "fedbreath._torchaudio"),
-    ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split"),
+    ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split",
+     "fedbreath.optimizer"),
     ("fedbreath.config",),
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.objectives",
      "fedbreath.privacy", "fedbreath.site"),
@@ -42,7 +43,7 @@ def layer_of(module: str) -> tuple[int, str] | None:
 
 def imported(module: str, source: str, modules: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     """Line and module of every import, in functions and under TYPE_CHECKING too."""
-    is_package = f"{module}." in {name[: len(module) + 1] for name in modules}
+    is_package = any(name.startswith(f"{module}.") for name in modules)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -96,6 +97,14 @@ def tree() -> dict[str, str]:
     return found
 
 
+#: Modules that planted imports name, all empty.
+BARE = {name: "" for names in LAYERS for name in names} | {
+    "fedbreath.datasets.esc10": "",
+    "fedbreath.encoders.cnn": "",
+    "fedbreath.downstream.probe": "",
+}
+
+
 def test_the_tree_keeps_the_rules() -> None:
     modules = tree()
     assert {"fedbreath.config", "server.rounds", "simulation.engines.in_process"} <= set(modules)
@@ -137,8 +146,7 @@ def test_the_tree_keeps_the_rules() -> None:
     ],
 )
 def test_a_planted_import_is_found(module: str, source: str) -> None:
-    planted = {**tree(), "fedbreath.features": "", module: source}
-    (found,) = violations(planted)
+    (found,) = violations({**BARE, module: source})
     assert module in found
 
 
@@ -154,4 +162,4 @@ def test_a_planted_import_is_found(module: str, source: str) -> None:
     ],
 )
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
-    assert violations({**tree(), module: source}) == []
+    assert violations({**BARE, module: source}) == []

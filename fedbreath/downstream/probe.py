@@ -53,10 +53,10 @@ def predict(
     Returns:
         Class scores, shape (M, K).
     """
-    centre, scale = train.mean(axis=0), train.std(axis=0)
-    scale[scale < 1e-8] = 1.0  # a constant feature says nothing; do not blow it up
-    inputs = ((train - centre) / scale).astype(np.float64)
-    outputs = ((test - centre) / scale).astype(np.float64)
+    centre, scale = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
+    # A constant feature says nothing; its rounding in float32 must not be blown up.
+    scale[scale < np.maximum(1e-8, 1e-6 * np.abs(centre))] = 1.0
+    inputs, outputs = (train - centre) / scale, (test - centre) / scale
     if inputs.shape[1] > inputs.shape[0]:
         _, _, rotation = np.linalg.svd(inputs, full_matrices=False)
         inputs, outputs = inputs @ rotation.T, outputs @ rotation.T

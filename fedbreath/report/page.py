@@ -17,6 +17,7 @@ from typing import Any
 
 import jinja2
 
+from fedbreath.atomic import write_text
 from fedbreath.report import clients, curves, figures, folder, tables
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
@@ -66,7 +67,7 @@ def write(out: Path) -> Path:
         UserError: A record is missing or malformed.
     """
     path = out / "report.html"
-    folder.write_atomically(path, html(folder.read(out)))
+    write_text(path, html(folder.read(out)))
     return path
 
 

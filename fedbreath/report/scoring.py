@@ -169,9 +169,11 @@ def _ratio(means: Mapping[str, Floats]) -> Ratio:
     gain = means["centralised"] - means["random"]
     low, _ = interval(gain[1:])
     if low <= 0:
+        quotient = (plain["federated"] - plain["random"]) / gain[0] if gain[0] else None
         text = (
             "centralised training cannot be told from the untrained network "
             f"({gain[0]:+.3f}, interval from {low:+.3f}), so the ratio says nothing"
+            + (f" (the plain quotient is {quotient:.2f})" if quotient is not None else "")
         )
         return replace(empty, text=text)
     value, low, high = _with_interval((means["federated"] - means["random"]) / gain)

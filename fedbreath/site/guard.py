@@ -30,7 +30,9 @@ def check(update: Mapping[str, Tensor], reference: Mapping[str, Tensor]) -> None
                 f"expected {expected.dtype} {tuple(expected.shape)}"
             )
         # NaN passes through minimum and maximum; one pass instead of a mask of the tensor.
-        if tensor.is_floating_point() and tensor.numel() and not all(
-            math.isfinite(extreme) for extreme in torch.aminmax(tensor)
+        if (
+            tensor.is_floating_point()
+            and tensor.numel()
+            and not all(math.isfinite(extreme) for extreme in torch.aminmax(tensor))
         ):
             raise SiteError(f"update {name} holds values that are not finite")

@@ -15,7 +15,7 @@ from flwr.app.user_config import UserConfig
 
 import client.app
 import server.app
-from client.local import LocalSite
+from client.local import LocalSite, written
 from fedbreath.config import Config as RunConfig
 from fedbreath.features import Selection
 from fedbreath.site.state import SiteState
@@ -65,9 +65,9 @@ class InProcess:
         """Run a federation of these clients into a folder, or go on with it."""
         torch.set_num_threads(self.config.threads)
         names = list(clients)
-        run_config: UserConfig = {
-            "overrides": shlex.join([*overrides, f"out='{folder}'", "resume=null"])
-        }
+        # All clients are there from the start: a missing one is not waited for.
+        own_words = (f"out={written(str(folder))}", "resume=null", "patience.connect=0.01")
+        run_config: UserConfig = {"overrides": shlex.join([*overrides, *own_words])}
 
         def open_site(context: Context, config: RunConfig) -> LocalSite:  # noqa: ARG001
             name = names[int(context.node_config["partition-id"])]

@@ -1,0 +1,103 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.local import held_out
+from fedbreath.config import Config, load
+from fedbreath.errors import DataError, SiteError
+from fedbreath.recording import Site
+from simulation import PACKAGES
+from simulation.data import Prepared, prepare
+from simulation.describe import describe, trained_on
+from tests import coswara_folder
+from tests.simulation.tiny import SMALL, Tiny
+
+
+@pytest.fixture(scope="module")
+def phones(tiny: Tiny) -> Prepared:
+    return prepare(tiny.config())
+
+
+def persons(prepared: Prepared, client: str) -> set[str | None]:
+    return set(prepared.clients[client].subjects)
+
+
+def test_a_client_for_each_site(phones: Prepared) -> None:
+    assert list(phones.clients) == [s.site.name for s in phones.stores] == ["cohort-00", "cohort-01"]
+    assert phones.left_out == {}
+
+
+def test_test_persons_train_nobody(phones: Prepared) -> None:
+    for store in phones.stores:
+        name = store.site.name
+        tested = phones.held_out[name]
+        assert len(tested) == round(0.4 * 8)
+        assert persons(phones, name).isdisjoint(tested)
+        assert persons(phones, name) | tested == {r.subject for r in store.site.recordings}
+
+
+def test_the_pool_tests_only_on_who_was_kept_out(phones: Prepared) -> None:
+    trained = trained_on(phones)
+    assert phones.pool.tasks
+    for data in phones.pool.tasks:
+        assert trained.isdisjoint(data.groups_of(data.test))
+        assert set(data.groups_of(~data.test)) <= trained
+
+
+def test_a_node_keeps_out_the_persons_that_a_simulation_does(phones: Prepared, tiny: Tiny) -> None:
+    for store in phones.stores:
+        assert held_out(store.site, tiny.config()) == phones.held_out[store.site.name]
+
+
+def test_seeds_meet_the_same_test_persons(phones: Prepared, tiny: Tiny) -> None:
+    assert prepare(tiny.config("seed=7")).held_out == phones.held_out
+    assert prepare(tiny.config("split.seed=7")).held_out != phones.held_out
+
+
+def test_progress_ends_at_the_total(tiny: Tiny) -> None:
+    told: list[tuple[int, int]] = []
+    prepare(tiny.config(), progress=lambda done, total: told.append((done, total)))
+    assert sum(done for done, _ in told) == 32
+    assert {total for _, total in told} == {32}
+
+
+def coswara(tiny: Tiny, root: Path, *words: str) -> Config:
+    more = ("data=coswara", f"data.root='{root}'", f"cache='{tiny.cache}'")
+    return load([*SMALL, *more, *words], PACKAGES)
+
+
+def test_a_site_with_too_little_is_left_out_and_said_so(tiny: Tiny, tmp_path: Path) -> None:
+    coswara_folder.write(tmp_path / "coswara", persons=4)
+    for path in sorted((tmp_path / "coswara").rglob("*.wav"))[1:]:
+        path.unlink()
+    with pytest.raises(SiteError, match=r"no client can take part \(coswara: 1 recording\(s\)"):
+        prepare(coswara(tiny, tmp_path))
+
+
+def test_no_recording_at_all_names_a_reason(tiny: Tiny, tmp_path: Path) -> None:
+    coswara_folder.write(tmp_path / "coswara", persons=2)
+    for path in (tmp_path / "coswara").rglob("*.wav"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"no recording can be used \(the first reason of 8: "):
+        prepare(coswara(tiny, tmp_path))
+
+
+def test_two_sites_of_one_name_are_refused(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny.config()
+    same: Any = [Site("clinic", ()), Site("clinic", ())]
+    monkeypatch.setattr(config.data.target, "sites", lambda _: same)
+    with pytest.raises(DataError, match="two sites are called clinic"):
+        prepare(config)
+
+
+def test_description_counts_what_is_there(phones: Prepared, tiny: Tiny) -> None:
+    record = describe(tiny.config(), phones)
+    assert record.partition == "by_dataset"
+    assert record.problems == ()
+    for site, client in zip(record.sites, record.clients, strict=True):
+        assert (site.recordings, site.subjects, site.groups) == (16, 8, 8)
+        assert (site.test_recordings, site.test_groups) == (6, 3)
+        assert (client.recordings, client.subjects) == (10, 5)
+        assert client.modalities == {"breath": 5, "cough": 5}
+        assert 0 < client.seconds < site.seconds

@@ -1,0 +1,229 @@
+"""The local fit: repeatable, continued exactly where a site left off, and it learns."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fedbreath.config import Component, Config, load
+from fedbreath.encoders import Encoder
+from fedbreath.errors import SiteError
+from fedbreath.features import Selection
+from fedbreath.pretraining import Learner, Update, device_of, distance, rng_of
+from fedbreath.site import guard
+from tests.stores import MELS, noise, person, store
+
+TINY = (
+    f"front_end.mels={MELS} views.seconds=0.5 encoder.widths=[8,16] objective.projection=8 "
+    "training.batch_size=8 training.steps=4"
+)
+
+
+class BatchNorm(Encoder):
+    """A network with running statistics and a counter."""
+
+    def __init__(self, config: None, mels: int) -> None:
+        super().__init__()
+        self.dim = 4
+        self.layer, self.norm = nn.Linear(mels, 4), nn.BatchNorm1d(4)
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        found: Tensor = self.norm(self.layer(log_mel.mean(dim=2)))
+        return found
+
+
+def settled(overrides: str = "") -> Config:
+    return load(f"{TINY} {overrides}")
+
+
+def selection(count: int = 20) -> Selection:
+    return store([person(n) for n in range(count)], noise(count)).select()
+
+
+def first_round(config: Config, rng: np.random.Generator | None = None) -> Update:
+    learner = Learner(config)
+    return learner.fit(
+        learner.shared_state(), {}, selection(), rng or rng_of(config.seed, "site", 1)
+    )
+
+
+def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+# -- repeatable --------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_update_bit_for_bit() -> None:
+    first, second = first_round(settled()), first_round(settled())
+    assert same(first.state, second.state)
+    assert same(first.kept, second.kept)
+    assert (first.loss, first.norm) == (second.loss, second.norm)
+
+
+def test_a_learner_that_has_served_another_site_gives_the_same_update() -> None:
+    config = settled()
+    learner = Learner(config)
+    start = learner.shared_state()
+    learner.fit(start, {}, selection(9), rng_of(0, "other", 1))
+    again = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    assert same(again.state, first_round(config).state)
+    assert same(again.kept, first_round(config).kept)
+
+
+@pytest.mark.parametrize("parts", [("site", 2), ("other", 1)])
+def test_another_round_or_site_draws_other_views(parts: tuple[str, int]) -> None:
+    config = settled()
+    other = first_round(config, rng_of(0, *parts))
+    assert not same(other.state, first_round(config).state)
+
+
+def test_another_seed_starts_from_other_weights() -> None:
+    assert not same(Learner(settled("seed=1")).shared_state(), Learner(settled()).shared_state())
+
+
+def test_a_generators_name_has_no_second_reading() -> None:
+    names: list[tuple[str | int, ...]] = [("a", 1), ("a1",), ("a", 11), ("1", 1)]
+    draws = {rng_of(0, *name).integers(2**62) for name in names}
+    draws.add(rng_of(1, "a", 1).integers(2**62))
+    assert len(draws) == 5
+
+
+# -- what a site keeps -------------------------------------------------------------------
+
+
+def test_two_rounds_with_a_kept_state_are_one_round_of_twice_the_steps() -> None:
+    """Alone, with one generator: the head, the moments and their step count go on exactly."""
+    config, rng = settled(), rng_of(0, "site", 1)
+    learner = Learner(config)
+    first = learner.fit(learner.shared_state(), {}, selection(), rng)
+    second = Learner(config).fit(first.state, first.kept, selection(), rng)
+    whole = first_round(settled("training.steps=8"))
+    assert same(second.state, whole.state)
+    assert same(second.kept, whole.kept)
+    assert (first.loss + second.loss) / 2 == pytest.approx(whole.loss, rel=1e-6)
+
+
+def test_a_fresh_optimizer_forgets_its_moments_and_keeps_the_head() -> None:
+    config, rng = settled("training.optimizer_state=fresh"), rng_of(0, "site", 1)
+    learner = Learner(config)
+    first = learner.fit(learner.shared_state(), {}, selection(), rng)
+    second = learner.fit(first.state, first.kept, selection(), rng)
+    assert first.kept
+    assert all(name.startswith("head.") for name in first.kept)
+    assert not same(second.state, first_round(settled("training.steps=8")).state)
+
+
+def test_moments_that_were_kept_by_another_setting_are_not_used() -> None:
+    kept = first_round(settled()).kept
+    learner = Learner(settled("training.optimizer_state=fresh"))
+    start = learner.shared_state()
+    head = {name: tensor for name, tensor in kept.items() if name.startswith("head.")}
+    with_moments = learner.fit(start, kept, selection(), rng_of(0, "site", 2))
+    without = learner.fit(start, head, selection(), rng_of(0, "site", 2))
+    assert same(with_moments.state, without.state)
+
+
+def test_what_is_kept_is_not_changed_by_the_next_round() -> None:
+    learner = Learner(settled())
+    first = learner.fit(learner.shared_state(), {}, selection(), rng_of(0, "site", 1))
+    before = {name: tensor.clone() for name, tensor in (first.kept | first.state).items()}
+    learner.fit(first.state, first.kept, selection(), rng_of(0, "site", 2))
+    assert same(first.kept | first.state, before)
+
+
+# -- what travels ------------------------------------------------------------------------
+
+
+def test_a_local_head_stays_and_an_averaged_one_travels() -> None:
+    local, averaged = first_round(settled()), first_round(settled("training.head=averaged"))
+    assert all(name.startswith("encoder.") for name in local.state)
+    assert any(name.startswith("head.") for name in local.kept)
+    assert any(name.startswith("head.") for name in averaged.state)
+    assert all(name.startswith("optimizer.") for name in averaged.kept)
+    assert all(torch.equal(averaged.state[name], local.state[name]) for name in local.state)
+
+
+def test_an_update_fits_what_was_sent() -> None:
+    learner = Learner(settled())
+    start = learner.shared_state()
+    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    guard.check(update.state, start)
+    assert (update.recordings, update.steps) == (20, 4)
+    squares = [(update.state[name] - start[name]).double().square().sum() for name in start]
+    assert update.norm == pytest.approx(float(sum(squares)) ** 0.5, rel=1e-6)
+    assert update.norm > 0
+
+
+def test_batch_norm_statistics_travel() -> None:
+    config = dataclasses.replace(settled(), encoder=Component(BatchNorm, None))
+    learner = Learner(config)
+    start = learner.shared_state()
+    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    assert start["encoder.norm.num_batches_tracked"] == 0
+    assert update.state["encoder.norm.num_batches_tracked"] == 8  # two views, four steps
+    assert not torch.equal(update.state["encoder.norm.running_mean"], torch.zeros(4))
+    again = learner.fit(update.state, update.kept, selection(), rng_of(0, "site", 2))
+    assert again.state["encoder.norm.num_batches_tracked"] == 16
+    integers = {"encoder.norm.num_batches_tracked"}
+    floats = {name: t for name, t in update.state.items() if name not in integers}
+    assert update.norm == pytest.approx(distance(floats, start))
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    learner = Learner(settled())
+    start = learner.shared_state()
+    start.pop(next(iter(start)))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+
+
+# -- learning ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_site_with_nothing_to_compare_is_refused(count: int) -> None:
+    learner = Learner(settled())
+    with pytest.raises(SiteError, match=rf"{count} recording\(s\) .* Cola compares at least 2"):
+        learner.fit(learner.shared_state(), {}, selection(count), rng_of(0, "site", 1))
+
+
+def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
+    """Thirty steps over twenty spectra; chance among eight is ln 8 = 2.08."""
+    easy = "views.gain_db=0 views.time_mask=0 views.mel_mask=0 training.learning_rate=0.003"
+    larger = "training.steps=10 encoder.widths=[32,32] objective.projection=64"
+    learner = Learner(settled(f"{easy} {larger}"))
+    state, kept = learner.shared_state(), dict[str, Tensor]()
+    losses = []
+    for number in range(3):
+        update = learner.fit(state, kept, selection(), rng_of(0, "site", number))
+        state, kept = update.state, update.kept
+        losses.append(update.loss)
+    assert losses[0] > 1
+    assert losses[2] < 0.3
+
+
+def test_weight_decay_alone_shrinks_every_weight() -> None:
+    """One step of AdamW's decoupled decay: lr is too small for the gradient to show."""
+    overrides = "training.learning_rate=1e-9 training.weight_decay=1e8 training.steps=1"
+    learner = Learner(settled(overrides))
+    start = learner.shared_state()
+    found = learner.fit(start, {}, selection(), rng_of(0, "site", 1)).state
+    for name in start:
+        torch.testing.assert_close(found[name], 0.9 * start[name], rtol=1e-5, atol=1e-7)
+
+
+def test_the_distance_of_two_states_by_hand() -> None:
+    one = {"a": torch.tensor([3.0, 0.0]), "b": torch.tensor([[4.0]]), "n": torch.tensor(7)}
+    other = {"a": torch.zeros(2), "b": torch.zeros(1, 1), "n": torch.tensor(0)}
+    assert distance(one, other) == 5
+    assert distance(one, one) == 0
+    assert distance({}, {}) == 0
+
+
+def test_the_device_is_the_one_that_is_there() -> None:
+    assert device_of("cpu") == torch.device("cpu")
+    assert device_of().type == ("cuda" if torch.cuda.is_available() else "cpu")
