@@ -64,10 +64,10 @@ def open_site(context: Context, config: Config) -> LocalSite:
 
 
 def written(value: Any) -> str:
-    """A value as an override says it: text may hold anything, and a number stays one.
+    r"""A value as an override says it: text may hold anything, and a number stays one.
 
     >>> written("a ward's data"), written(3), written(None)
-    ("'a ward\\\\'s data'", '3', 'null')
+    ("'a ward\\'s data'", '3', 'null')
     """
     if isinstance(value, str):
         return "'" + value.replace("'", r"\'") + "'"

@@ -20,6 +20,7 @@ import importlib.util
 import inspect
 import json
 import math
+import re
 import shlex
 import types
 import typing
@@ -232,7 +233,8 @@ def config_dir() -> Path:
         ConfigError: Neither is there.
     """
     package = Path(__file__).resolve().parent
-    for folder in (package.parent / "configs", package / "configs"):
+    # Inside first: beside an installed package lie other packages, and one may be so called.
+    for folder in (package / "configs", package.parent / "configs"):
         if folder.is_dir():
             return folder
     raise ConfigError(f"no configs folder beside or inside {package}: the installation is broken")
@@ -321,6 +323,10 @@ def _compose(name: str, words: tuple[str, ...]) -> dict[str, Any]:
             f"cannot read the override {bad!r}: {_first_line(error)} "
             "(write key=value; quote values with blanks or brackets)"
         ) from None
+    for word in words:
+        if re.search(r"\$\{[^}]*:", word):
+            # A node composes what a stranger wrote; `${oc.env:...}` would read the node.
+            raise ConfigError(f"{word}: a run's settings hold values, not resolvers")
     for override in parsed:
         _check_choice(override)
     GlobalHydra.instance().clear()

@@ -277,7 +277,10 @@ def _build(
 ) -> None:
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise DataError(f"{folder.parent} cannot hold a cache: {error.strerror}") from None
     rows: list[dict[str, Any]] = []
     problems: list[tuple[str, str]] = []
     offset = 0

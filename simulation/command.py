@@ -79,7 +79,8 @@ def _run(config: Config, overrides: tuple[str, ...], console: Console) -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"out={out}: {error.strerror}") from None
-    console.print(f"run [bold]{config.digest}[/] in {escape(str(out))}", highlight=False)
+    where = f"run [bold]{config.digest}[/] in {escape(str(out))}"
+    console.print(where, highlight=False, soft_wrap=True)
     with locked(out / ".lock"), Display(console) as display:
         kept = tuple(w for w in overrides if not w.startswith(("out=", "resume=")))
         report = study(config, kept, out, display)

@@ -3,6 +3,7 @@
 import os
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context, parent_process
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 from fedbreath.config import load
 from fedbreath.downstream.benchmark import ArmScores
+from fedbreath.errors import UserError
 from simulation import PACKAGES, arms
 from simulation.arms import Arm
 from simulation.data import Prepared, prepare
@@ -60,7 +62,13 @@ class Helpers:
             self.show()
             time.sleep(0.1)
         self.show()
-        return future.result()
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            raise UserError(
+                "a helper process died (was it killed, or is memory short?): resume=DIR goes on, "
+                "engine.workers=1 needs less memory"
+            ) from None
 
 
 _progress: "Queue[str] | None" = None

@@ -233,10 +233,11 @@ def test_a_wav_written_to_a_pipe_is_read(size: int, tmp_path: Path) -> None:
     assert len(read(tmp_path / "a.wav").samples) == len(NOISE)
 
 
-def test_a_wrong_byte_rate_is_no_truncation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("claimed", [RATE, 4 * RATE])
+def test_a_wrong_byte_rate_is_no_truncation(claimed: int, tmp_path: Path) -> None:
     """Some recorders leave it; libsndfile logs "Bytes/sec : 8000 (should be 16000)"."""
     content = wav(tmp_path / "a.wav")
-    content[28:32] = struct.pack("<I", RATE)
+    content[28:32] = struct.pack("<I", claimed)
     (tmp_path / "a.wav").write_bytes(content)
     assert "should be" in soundfile.info(tmp_path / "a.wav").extra_info
     assert len(read(tmp_path / "a.wav").samples) == len(NOISE)

@@ -62,6 +62,7 @@ MISTAKES = {
     "~encoder": "the configuration lacks encoder",
     "~rounds=3": "Could not delete",
     "~rouns": "unknown key rouns; did you mean rounds?",
+    "out=${oc.env:HOME}": "out=${oc.env:HOME}: a run's settings hold values, not resolvers",
     "hydra.run.dir=x": "hydra.run.dir: Hydra's own settings are not for a run to change",
     "+tasks.mine=3": "tasks.mine must name a component by _target_, got 3",
     "~encoder._target_": "encoder must name a component by _target_",

@@ -150,6 +150,7 @@ def test_a_store_is_read_again_and_not_built_again(
     first = prepare(site, FRONT_END, tmp_path)
     monkeypatch.setattr(features, "_build", None)
     second = prepare(site, FRONT_END, tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
     assert second.entries == first.entries
     np.testing.assert_array_equal(second.features, first.features)
 

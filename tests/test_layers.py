@@ -79,9 +79,7 @@ def violations(modules: Mapping[str, str]) -> list[str]:
                 other = layer_of(target)
                 if other is None:
                     found.append(f"{where}, which has no layer")
-                elif own[1] != other[1] and (
-                    other[0] >= own[0] or (own[1], other[1]) in FORBIDDEN
-                ):
+                elif own[1] != other[1] and (other[0] >= own[0] or (own[1], other[1]) in FORBIDDEN):
                     found.append(f"{where}: {own[1]} must not know {other[1]}")
     return found
 

@@ -216,6 +216,17 @@ def test_weight_decay_alone_shrinks_every_weight() -> None:
         torch.testing.assert_close(found[name], 0.9 * start[name], rtol=1e-5, atol=1e-7)
 
 
+def test_views_are_normalised_and_a_gain_is_in_decibels() -> None:
+    overrides = "views.time_mask=0 views.mel_mask=0 front_end.mean=1 front_end.sd=2"
+    learner = Learner(settled(f"{overrides} views.gain_db=3"))
+    flat = store([person(n) for n in range(200)], [np.full((40, MELS), 5, np.float16)] * 200)
+    first, second = learner._views(flat.select(), np.arange(200), np.random.default_rng(0))
+    assert first.shape == second.shape == (200, MELS, 31)
+    assert not torch.equal(first, second)
+    gains = (first.numpy() - (5 - 1) / 2) * 2 * 10 / np.log(10)
+    assert 2.8 < np.abs(gains).max() <= 3.0 + 1e-4
+
+
 def test_the_distance_of_two_states_by_hand() -> None:
     one = {"a": torch.tensor([3.0, 0.0]), "b": torch.tensor([[4.0]]), "n": torch.tensor(7)}
     other = {"a": torch.zeros(2), "b": torch.zeros(1, 1), "n": torch.tensor(0)}

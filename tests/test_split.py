@@ -44,6 +44,15 @@ def test_every_stratum_gives_its_share_to_within_one() -> None:
         assert abs(taken[label] - 0.4 * size) < 1
 
 
+def test_the_largest_remainder_gives_the_last_person() -> None:
+    """Three ill and seven well at 0.4: quotas of 1.2 and 2.8, four persons in all."""
+    recordings = [person(n, 0, "yes" if n < 3 else "no") for n in range(10)]
+    for seed in range(5):
+        found = split.test_groups(recordings, ("ill",), 0.4, seed)
+        taken = Counter(r.labels["ill"] for r in recordings if r.group in found)
+        assert taken == {"yes": 1, "no": 3}
+
+
 def test_many_recordings_of_a_person_do_not_count_more() -> None:
     busy = people(20) + [person(0, take, "yes") for take in range(1, 200)]
     assert split.test_groups(busy, (), 0.4, 0) == split.test_groups(people(20), (), 0.4, 0)

@@ -62,3 +62,4 @@ def test_another_failure_is_not_hidden(
     monkeypatch.setattr(importlib, "import_module", import_module)
     with pytest.raises(ModuleNotFoundError):
         _torchaudio.load()
+    assert "torchaudio._extension" not in sys.modules

@@ -60,7 +60,7 @@ class RunRecord:
         seed: Fixes initial weights, views and draws.
         started: ISO 8601 time.
         finished: ISO 8601 time; null until the run is over.
-        seconds: Wall time; null until the run is over.
+        seconds: Wall time of the session that finished it; null until the run is over.
         machine: Where.
         guarantee: The privacy statement.
         encoder: What was pretrained.

@@ -18,7 +18,7 @@ from fedbreath.datasets.simulated import Config as SimulatedConfig
 from fedbreath.datasets.simulated import Simulated
 from fedbreath.errors import SiteError
 from fedbreath.features import Store
-from fedbreath.pretraining import Update
+from fedbreath.pretraining import Learner, Update
 from fedbreath.site.state import SiteState
 from tests.flower import instruction, numbers
 
@@ -49,15 +49,13 @@ def context(words: str = WORDS) -> Context:
 
 def first_weights() -> dict[str, torch.Tensor]:
     config = load(WORDS)
-    return client.app.Learner(config).shared_state()
+    return Learner(config).shared_state()
 
 
 def sent(number: int = 1) -> Message:
-    records = {
-        "arrays": ArrayRecord(first_weights()),
-        "config": ConfigRecord({"server-round": number}),
-    }
-    return instruction(5, RecordDict(records))
+    content = RecordDict({"config": ConfigRecord({"server-round": number})})
+    content["arrays"] = ArrayRecord(first_weights())
+    return instruction(5, content)
 
 
 def refusing(error: Exception, **options: bool) -> ClientApp:
@@ -124,9 +122,8 @@ def test_a_defect_keeps_its_traceback_in_a_simulation() -> None:
         refusing(OSError(SECRET))(sent(), context())
 
 
-def test_the_app_of_a_node_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = {"arrays": ArrayRecord(first_weights()), "config": ConfigRecord({})}
-    answer = client.app.app(instruction(5, RecordDict(records)), context())
+def test_the_app_of_a_node_tells_nothing() -> None:
+    answer = client.app.app(instruction(5, RecordDict({"config": ConfigRecord({})})), context())
     assert (answer.error.code, answer.error.reason) == (FAILED, "KeyError")
 
 
@@ -163,7 +160,7 @@ def test_the_guard_stands_before_the_door(
     else:
         del state[name]
     monkeypatch.setattr(
-        client.app.Learner,
+        Learner,
         "fit",
         lambda *_: Update(state, {"head.x": torch.zeros(1)}, recordings=4, steps=2, loss=1, norm=1),
     )

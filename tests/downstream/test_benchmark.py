@@ -221,3 +221,18 @@ def test_a_device_unseen_in_training_is_the_prior() -> None:
         for i, r in enumerate(people())
     ]
     assert benchmark.label_from_device(gathered(recordings).tasks[0]) == 0.5
+
+
+def test_a_device_with_one_recording_is_hardly_evidence() -> None:
+    """One ill of one counts (1 + 1/2) / 2, less than 50 ill of 60: (50 + 1/2) / 61."""
+    plain = gathered(people()).tasks[0]
+    training = ["rare"] + ["many"] * 60 + ["none"] * 41
+    labels = [1] + [1] * 50 + [0] * 10 + [0] * 41
+    assert np.mean(labels) == 0.5
+    data = replace(
+        plain,
+        devices=(*training, *["rare"] * 5, *["many"] * 5),
+        labels=np.array(labels + [0] * 5 + [1] * 5),
+        test=np.array([False] * 102 + [True] * 10),
+    )
+    assert benchmark.label_from_device(data) == 1

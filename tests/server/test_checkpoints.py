@@ -38,7 +38,8 @@ def test_the_last_one_stays(tmp_path: Path) -> None:
         checkpoints.write(tmp_path, Checkpoint(number, "abc", weights))
     found = checkpoints.read(tmp_path, "abc")
     assert found is not None
-    assert (found.number, found.weights["w"].mean()) == (2, 2)
+    assert found.number == 2
+    assert found.weights["w"].tolist() == [[2, 2], [2, 2]]
     assert [p.name for p in tmp_path.iterdir()] == [NAME]
 
 

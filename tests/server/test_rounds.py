@@ -12,7 +12,8 @@ from torch import Tensor
 
 from fedbreath.config import Config, load
 from fedbreath.errors import UserError
-from server import checkpoints, rounds
+from fedbreath.pretraining import Learner
+from server import checkpoints
 from server.app import PACKAGES
 from server.checkpoints import Checkpoint
 from server.rounds import federate
@@ -70,7 +71,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_rounds_move_the_weights(tmp_path: Path) -> None:
-    start = rounds.Learner(config()).shared_state()
+    start = Learner(config()).shared_state()
     # The mean of +1 (three recordings) and -3 (one) is 0; of +1 and +2, equal, is 1.5.
     state, seen, grid = run(tmp_path, {1: adds(1), 2: adds(2)})
     assert seen == [0, 1, 2, 3]
@@ -92,7 +93,7 @@ def test_rounds_move_the_weights(tmp_path: Path) -> None:
 
 
 def test_weights_count(tmp_path: Path) -> None:
-    start = rounds.Learner(config()).shared_state()
+    start = Learner(config()).shared_state()
     state, _, _ = run(tmp_path, {1: adds(1, count=3), 2: adds(-3)})
     for name, tensor in state.weights.items():
         torch.testing.assert_close(tensor, start[name])
@@ -195,12 +196,10 @@ def test_all_fail(tmp_path: Path) -> None:
 
 
 def test_one_that_never_answers_and_one_that_refuses(tmp_path: Path) -> None:
-    start = rounds.Learner(config()).shared_state()
+    start = Learner(config()).shared_state()
     nodes: dict[int, Node] = {1: never, 2: adds(1), 3: refuses}
     state, _, _ = run(tmp_path, nodes)
-    torch.testing.assert_close(
-        state.weights, {name: tensor + 3 for name, tensor in start.items()}
-    )
+    torch.testing.assert_close(state.weights, {name: tensor + 3 for name, tensor in start.items()})
     for line in lines(tmp_path):
         assert [p["name"] for p in line["participants"]] == ["site-2"]
         assert line["failures"] == [

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from fedbreath.config import load
 from fedbreath.features import Selection
 from fedbreath.pretraining import Learner
-from simulation import arms
+from simulation import PACKAGES, arms
 from simulation.arms import Arm, build_encoder, clients_of, encoder_of, plan
 from simulation.data import Prepared, prepare
 from tests.simulation.tiny import Tiny
@@ -47,7 +48,7 @@ def test_fewer_clients_called_make_fewer_steps(tiny: Tiny) -> None:
 def test_the_baselines_configuration_takes_those_steps(tiny: Tiny) -> None:
     found = planned(tiny, 3, "training.steps=4", "training.head=averaged")
     for name, steps in (("centralised", 12), ("local:site-1", 4)):
-        config = arms.load(found[name].overrides, arms.PACKAGES)
+        config = load(found[name].overrides, PACKAGES)
         assert config.training.steps == steps
         assert (config.training.head, config.training.optimizer_state) == ("local", "kept")
         assert config.seed == tiny.config().seed
@@ -56,7 +57,7 @@ def test_the_baselines_configuration_takes_those_steps(tiny: Tiny) -> None:
 def test_a_baseline_waits_for_one_client_only(tiny: Tiny) -> None:
     found = planned(tiny, 3, "strategy.minimum=3", "strategy.fraction=0.4")
     for name in ("centralised", "local:site-0"):
-        config = arms.load(found[name].overrides, arms.PACKAGES)
+        config = load(found[name].overrides, PACKAGES)
         assert config.strategy is not None
         assert config.strategy.config.minimum == 1
 

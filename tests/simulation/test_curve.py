@@ -18,9 +18,14 @@ TASKS = ("first", "second")
 def probed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The embeddings asked for, with the probe itself replaced by its outcome."""
     asked: list[int] = []
+
+    def embed(encoder: int, *_: object) -> int:
+        asked.append(encoder)
+        return encoder
+
     monkeypatch.setattr(module, "build_encoder", lambda config, seed: 0)
     monkeypatch.setattr(module, "encoder_of", lambda config, weights: int(weights["n"]))
-    monkeypatch.setattr(embedding, "embed", lambda encoder, *_: asked.append(encoder) or encoder)
+    monkeypatch.setattr(embedding, "embed", embed)
     monkeypatch.setattr(
         benchmark, "score", lambda pool, vectors, **_: SimpleNamespace(scores=vectors)
     )

@@ -24,7 +24,9 @@ def persons(prepared: Prepared, client: str) -> set[str | None]:
 
 
 def test_a_client_for_each_site(phones: Prepared) -> None:
-    assert list(phones.clients) == [s.site.name for s in phones.stores] == ["cohort-00", "cohort-01"]
+    assert (
+        list(phones.clients) == [s.site.name for s in phones.stores] == ["cohort-00", "cohort-01"]
+    )
     assert phones.left_out == {}
 
 

@@ -104,7 +104,9 @@ def test_killed_with_its_helpers_while_baselines_run(
     """Two processes: the other one is killed in the middle of its arm."""
     out = tmp_path / "run"
     process = start(tiny.words(f"out={out}", "engine.workers=2"))
-    baselines = [out / "arms" / name / "rounds.jsonl" for name in ("centralised", "local-cohort-01")]
+    baselines = [
+        out / "arms" / name / "rounds.jsonl" for name in ("centralised", "local-cohort-01")
+    ]
     when(lambda: any(path.exists() for path in baselines), process)
     killed(process)
     assert not (out / "scores.json").exists()
@@ -115,7 +117,7 @@ def test_killed_with_its_helpers_while_baselines_run(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.0, 0.3, 0.9, 1.7, 2.6, 4.0])
+@pytest.mark.parametrize("seconds", [0.0, 0.9, 2.6])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_any_time_and_again(
     tiny: Tiny, tmp_path: Path, whole: dict[str, Any], seconds: float, workers: int
@@ -134,9 +136,7 @@ def test_killed_at_any_time_and_again(
 
 
 @pytest.mark.slow
-def test_two_workers_give_what_one_gives(
-    tiny: Tiny, tmp_path: Path, whole: dict[str, Any]
-) -> None:
+def test_two_workers_give_what_one_gives(tiny: Tiny, tmp_path: Path, whole: dict[str, Any]) -> None:
     assert tiny.run(tmp_path / "run", "engine.workers=2") == 0
     assert result(tmp_path / "run") == whole
 

@@ -8,7 +8,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from strategies.replies import read, size_of
 from tests.flower import arrays, content, instruction, refusal, reply
 
-SENT = {"w": np.ones((2, 3), np.float32), "count": np.asarray(4, np.int64)}
+SENT: dict[str, Any] = {"w": np.ones((2, 3), np.float32), "count": np.asarray(4, np.int64)}
 GOOD = {"num-examples": 3, "steps": 2}
 
 
