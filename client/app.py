@@ -8,11 +8,23 @@ site as a code; its sentence stays in the site's log.
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
-from flwr.app import ArrayRecord, ConfigRecord, Context, Error, Message, MetricRecord, RecordDict
+from flwr.app import (
+    Array,
+    ArrayRecord,
+    ConfigRecord,
+    Context,
+    Error,
+    Message,
+    MetricRecord,
+    RecordDict,
+)
 from flwr.clientapp import ClientApp
+from numpy.typing import NDArray
 
 from client.local import LocalSite, open_site
+from fedbreath import npy
 from fedbreath.config import LIBRARY, Config, load
 from fedbreath.errors import UserError
 from fedbreath.pretraining import Learner, rng_of
@@ -57,7 +69,8 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
     config = load(str(context.run_config["overrides"]), LIBRARY)
     number = int(message.content.config_records["config"]["server-round"])  # type: ignore[arg-type]
     site = open_site(context, config)
-    weights = dict(message.content.array_records["arrays"].to_torch_state_dict())
+    sent = message.content.array_records["arrays"]
+    weights = {name: npy.tensor(array.data) for name, array in sent.items()}
     started = time.perf_counter()
     update = learner(config).fit(
         weights,
@@ -76,11 +89,15 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
         metrics |= {"loss": update.loss, "norm": update.norm}
     return RecordDict(
         {
-            "arrays": ArrayRecord(update.state),
+            "arrays": ArrayRecord({n: _array(t.numpy()) for n, t in update.state.items()}),
             "metrics": MetricRecord(metrics),
             "site": ConfigRecord({"name": site.name}),
         }
     )
+
+
+def _array(values: NDArray[Any]) -> Array:
+    return Array(str(values.dtype), values.shape, "numpy.ndarray", npy.pack(values))
 
 
 #: This process's one network, under the digest of its run: a simulation of a thousand

@@ -39,9 +39,9 @@ def weighted_mean(clients: Sequence[Arrays], weights: Sequence[float]) -> dict[s
         if not np.issubdtype(first.dtype, np.floating):
             result[name] = np.asarray(np.maximum.reduce(stack))  # a counter has no axes
             continue
-        total = np.zeros(first.shape, np.float64)
+        total, scaled = np.zeros(first.shape, np.float64), np.empty(first.shape, np.float64)
         for array, share in zip(stack, shares, strict=True):
-            total += np.multiply(array, share, dtype=np.float64)
+            total += np.multiply(array, share, out=scaled)
         result[name] = total.astype(first.dtype)
     return result
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flwr.app import ArrayRecord, Message
+from flwr.app import Array, ArrayRecord, Message
 from numpy.typing import NDArray
+
+from fedbreath import npy
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,16 @@ def _reply(message: Message) -> Reply:
     return Reply(
         node=message.metadata.src_node_id,
         site=str(content.config_records["site"]["name"]),
-        arrays={name: array.numpy() for name, array in arrays.items()},
+        arrays={name: _values(array) for name, array in arrays.items()},
         metrics=metrics,
         size=size_of(arrays),
     )
+
+
+def _values(array: Array) -> NDArray[Any]:
+    if array.stype != "numpy.ndarray":
+        raise ValueError(f"arrays must be sent as numpy.ndarray, got {array.stype}")
+    return npy.view(array.data)
 
 
 def _misfit(arrays: dict[str, NDArray[Any]], sent: ArrayRecord) -> str:

@@ -13,7 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath", "fedbreath.errors", "fedbreath.atomic", "fedbreath.recording",
      "fedbreath._torchaudio"),
     ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split",
-     "fedbreath.optimizer"),
+     "fedbreath.npy", "fedbreath.optimizer"),
     ("fedbreath.config",),
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.objectives",
      "fedbreath.privacy", "fedbreath.site"),
