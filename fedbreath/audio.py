@@ -224,8 +224,10 @@ def _decode_with_ffmpeg(path: Path, first: str) -> tuple[NDArray[np.float32], in
                 if total / rate > MAX_SECONDS:
                     raise AudioError(f"longer than {MAX_SECONDS / 60:.0f} min")
     except (av.FFmpegError, ValueError) as error:
+        # Its own text repeats the path, which a list of problems names already.
+        reason = getattr(error, "strerror", None) or str(error)
         raise AudioError(
-            f"cannot be decoded: libsndfile says {first!r}, FFmpeg says {error!s}"
+            f"cannot be decoded: libsndfile says {first!r}, FFmpeg says {reason!r}"
         ) from None
     if not blocks:
         raise AudioError("empty: no samples")

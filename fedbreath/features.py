@@ -137,11 +137,12 @@ class Selection:
         Returns:
             Shape (B, frames, mels), float32.
         """
+        mels = self.parts[0][0].front_end.mels
         spans = [self._spans[i] for i in indices]
-        lengths = np.array([length for _, _, length in spans])
+        lengths = np.array([length for _, _, length in spans], np.int64)
         slack = np.where(lengths >= frames, lengths - frames + 1, lengths)
         starts = rng.integers(0, slack)
-        out = np.empty((len(spans), frames, spans[0][0].shape[1]), np.float32)
+        out = np.empty((len(spans), frames, mels), np.float32)
         for row, (features, offset, length), start in zip(out, spans, starts, strict=True):
             if length >= frames:
                 row[:] = features[offset + start : offset + start + frames]

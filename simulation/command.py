@@ -63,6 +63,9 @@ def _main(words: Sequence[str], console: Console) -> int:
     if asked.cfg:
         print(to_yaml(config), end="")
         return 0
+    for name in ("out", "resume"):
+        if getattr(config, name) == "":
+            raise UserError(f"{name}= names no folder")
     overrides = given
     if config.resume:
         overrides = _resumed(Path(config.resume), given)

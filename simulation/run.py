@@ -58,7 +58,7 @@ def study(config: Config, overrides: tuple[str, ...], out: Path, display: Displa
         config.evaluation.bootstrap,
     )
     records.save(out, scores)
-    seconds = (record.seconds or 0.0) + time.monotonic() - started
+    seconds = time.monotonic() - started
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     records.save(out, dataclasses.replace(record, finished=now, seconds=seconds))
     return page.write(out)

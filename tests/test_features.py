@@ -42,6 +42,12 @@ def site(tmp_path: Path) -> Site:
     return Site("demo", tuple(Recording(p.name, p, "demo", p.stem, "cough") for p in paths))
 
 
+def test_no_recordings_make_no_crops(tmp_path: Path, site: Site) -> None:
+    selection = prepare(site, FRONT_END, tmp_path / "cache").select()
+    crops = selection.crops(np.array([], np.int64), 5, np.random.default_rng(0))
+    assert crops.shape == (0, 5, FRONT_END.mels)
+
+
 # -- crops ---------------------------------------------------------------------------------
 
 

@@ -178,11 +178,6 @@ def test_the_bundle_holds_the_application(bundle: Path) -> None:
         assert any(name.startswith(f"configs/{group}/") for name in found), group
 
 
-@pytest.mark.xfail(strict=True, reason="Flower bundles no .css, .js or .jinja files")
-def test_the_bundle_holds_the_assets_of_the_page(bundle: Path) -> None:
-    assert names(bundle) >= ASSETS
-
-
 def test_the_bundle_holds_nothing_else(bundle: Path) -> None:
     kept = {"fedbreath", "strategies", "client", "server", "simulation", "configs",
             "pyproject.toml", "README.md", "LICENSE", ".info"}  # fmt: skip

@@ -23,6 +23,8 @@ WRONG = [
     (["rouns=3"], "unknown key rouns; did you mean rounds?"),
     (["+encoder.more=3"], "unknown key encoder.more"),
     (["+extra=3"], "unknown key extra"),
+    (["resume=''"], "resume= names no folder"),
+    (["out=''"], "out= names no folder"),
     (["rounds=many"], "rounds must be a whole number, got 'many'"),
     (["rounds=2.5"], "rounds must be a whole number, got 2.5"),
     (["rounds=null"], "rounds must be a whole number"),
