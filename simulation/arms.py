@@ -52,7 +52,7 @@ class Arm:
         name: Unique; ``local:<client>`` for local-only encoders.
         title: For a reader.
         kind: What sort of row it is.
-        overrides: The configuration it is trained with; empty when it is not trained.
+        overrides: The configuration it is trained with.
         steps: Optimiser steps in all.
         fits: Local fits in all, for progress.
         note: What a reader must know.
@@ -65,6 +65,11 @@ class Arm:
     steps: int = 0
     fits: int = 0
     note: str = ""
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is anything to train; a run without overrides is trained too."""
+        return self.kind in ("federated", "centralised", "local")
 
     def folder(self, out: Path) -> Path:
         """Where the arm lies: the federated one in the run's folder itself."""
@@ -159,7 +164,7 @@ def run(
     with locked(folder / ".arm.lock", wait=60.0):
         if done.exists():
             return _read_results(done)
-        if arm.overrides:
+        if arm.trained:
             own = load(arm.overrides, PACKAGES)
             assert own.engine is not None
             own.engine.build().federate(

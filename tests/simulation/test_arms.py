@@ -36,7 +36,13 @@ def test_the_same_steps_in_all(tiny: Tiny, clients: int, rounds: int, steps: int
         rounds * clients, rounds, rounds
     ]  # fmt: skip
     for arm in found.values():
-        assert (arm.steps > 0) == bool(arm.overrides), arm.name
+        assert (arm.steps > 0) == arm.trained, arm.name
+
+
+def test_a_run_without_a_word_is_trained_all_the_same() -> None:
+    two = {"a": Selection(()), "b": Selection(())}
+    trained = {arm.name for arm in plan(load((), PACKAGES), (), two) if arm.trained}
+    assert trained == {"federated", "centralised", "local:a", "local:b"}
 
 
 def test_fewer_clients_called_make_fewer_steps(tiny: Tiny) -> None:
