@@ -92,7 +92,7 @@ class Training:
             encoder and is averaged (``averaged``).
     """
 
-    steps: int = 8
+    steps: int = 6
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
