@@ -4,8 +4,6 @@ The same app runs behind a SuperLink and in a simulation, which passes an observ
 probes the global encoder.
 """
 
-import logging
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +18,6 @@ from server.rounds import Observer, federate
 
 #: The groups that the server builds.
 PACKAGES = {**LIBRARY, "strategy": "strategies"}
-
-
-#: Flower forwards its own logger to whoever streams the run.
-log = logging.getLogger("flwr")
 
 
 def _silent(number: int, weights: Mapping[str, Tensor]) -> None:
@@ -54,8 +48,17 @@ def run_folder(config: Config) -> Path:
     return Path(named) if named else Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}"
 
 
-#: The app behind a SuperLink. What a user can put right is one line in its log: Flower
-#: would print a traceback for an exception that leaves the app.
+class RefusedError(Exception):
+    """What a user can put right, as the last word of a run behind a SuperLink.
+
+    Flower logs an exception that leaves the app with its traceback; this one has none to
+    show, so the log holds the sentence alone and the run counts as failed.
+    """
+
+    __traceback__ = property(lambda _: None, lambda *_: None)
+
+
+#: The app behind a SuperLink.
 app = ServerApp()
 
 
@@ -64,5 +67,4 @@ def _deployed(grid: Grid, context: Context) -> None:
     try:
         _run(grid, context, _silent)
     except UserError as error:
-        log.error("fedbreath: %s", error)
-        sys.exit(2)
+        raise RefusedError(str(error)) from None
