@@ -48,7 +48,7 @@ def by_hand(objective: Cola, first: Tensor, second: Tensor) -> float:
         return found
 
     left, right = (head(embed(view).double().numpy()) for view in (first, second))
-    similarity = np.array([[g1 @ bilinear @ g2 for g2 in right] for g1 in left])
+    similarity = np.array([[g1 @ bilinear @ g2 / np.sqrt(len(g1)) for g2 in right] for g1 in left])
     share = np.exp(similarity) / np.exp(similarity).sum(axis=1, keepdims=True)
     return float(-np.log(np.diag(share)).mean())
 
@@ -134,3 +134,13 @@ def test_the_seed_alone_decides_the_head() -> None:
 def test_a_head_without_output_is_refused() -> None:
     with pytest.raises(ValueError, match="projection must be >= 1, got 0"):
         Config(projection=0)
+
+
+def test_the_first_similarities_are_of_order_one() -> None:
+    # Larger ones start the loss above that of guessing, and training collapses.
+    torch.manual_seed(0)
+    objective = Cola(Config(), dim=768)
+    first, second = torch.randn(2, 64, 768)
+    with torch.no_grad():
+        spread = float(objective.similarity(first, second).std())
+    assert 0.05 < spread < 1
