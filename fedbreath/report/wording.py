@@ -201,3 +201,13 @@ def persons(counts: list[int | None]) -> str:
     if not known:
         return "unknown"
     return f"{sum(known):,}{'' if len(known) == len(counts) else '+'}"
+
+
+def kept_share(scores: ScoresRecord) -> str:
+    """The share of the centralised gain that federation keeps, or why it is not stated."""
+    ratio = scores.ratio
+    if ratio.value is None:
+        return f"not stated: {ratio.text}."
+    if ratio.low is None or ratio.high is None:
+        return f"{decimal(ratio.value)}, without an interval."
+    return f"{decimal(ratio.value)} ({decimal(ratio.low)} to {decimal(ratio.high)})."

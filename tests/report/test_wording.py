@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from fedbreath.report.records import Difference, Ratio, Records, ScoresRecord
-from fedbreath.report.wording import change, decimal, tone, verdict
+from fedbreath.report.wording import change, decimal, kept_share, tone, verdict
 
 from . import sample
 
@@ -101,3 +101,11 @@ def test_a_bound_is_never_rounded_to_zero() -> None:
 def test_no_difference_is_open_and_no_zero_is_negative() -> None:
     assert tone(None) == "open"
     assert decimal(-0.0001) == "0.00"
+
+
+def test_the_share_is_a_number_with_its_interval_or_a_reason() -> None:
+    scores = sample.records().scores
+    assert scores is not None
+    assert kept_share(scores) == "0.78 (0.41 to 1.10)."
+    why = Ratio(None, None, None, 0.7, 0.7, 0.7, "the gain is noise")
+    assert kept_share(dataclasses.replace(scores, ratio=why)) == "not stated: the gain is noise."
