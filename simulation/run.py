@@ -17,7 +17,7 @@ from simulation.curve import Curve
 from simulation.data import Prepared, prepare
 from simulation.describe import describe, run_record, trained_on
 from simulation.display import Display
-from simulation.helpers import Helpers
+from simulation.workers import Helpers
 
 READING = "reading recordings"
 
