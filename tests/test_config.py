@@ -124,7 +124,7 @@ def test_the_yaml_says_what_the_dataclasses_say() -> None:
     for name in ("front_end", "views", "split", "training", "evaluation", "patience"):
         assert getattr(run, name) == type(getattr(run, name))(), name
     assert run.encoder == Component(Cnn, CnnConfig())
-    assert (run.seed, run.rounds, run.out, run.strategy) == (0, 24, None, None)
+    assert (run.seed, run.rounds, run.out, run.strategy) == (0, 20, None, None)
 
 
 def test_an_override_changes_one_value_and_keeps_the_rest() -> None:
@@ -198,7 +198,7 @@ def test_the_digest_covers_what_decides_the_result(override: str) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["out=x", "resume=x", "cache=x", "engine.workers=3", "patience.reply=1", "rounds=24", "seed=0"],
+    ["out=x", "resume=x", "cache=x", "engine.workers=3", "patience.reply=1", "rounds=20", "seed=0"],
 )
 def test_the_digest_leaves_out_where_and_how_fast(override: str) -> None:
     assert load(override).digest == load().digest

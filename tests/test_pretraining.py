@@ -203,7 +203,7 @@ def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
         state, kept = update.state, update.kept
         losses.append(update.loss)
     assert losses[0] > 1
-    assert losses[2] < 0.3
+    assert losses[2] < 0.8
 
 
 def test_weight_decay_alone_shrinks_every_weight() -> None:
