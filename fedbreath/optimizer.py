@@ -3,7 +3,7 @@
 Loshchilov and Hutter, ICLR 2019. The arithmetic is torch's (`torch.optim.adamw.adamw`,
 fused: one pass over the weights a step). The class around it is ours for two reasons: a
 site keeps the state between rounds as named tensors, and the first step of
-``torch.optim.AdamW`` imports the compiler stack in every process (1.3 s of CPU), which a
+``torch.optim.AdamW`` imports the compiler stack in every process, which a
 node pays at every message.
 """
 
