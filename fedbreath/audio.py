@@ -344,6 +344,22 @@ def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
     Raises:
         AudioError: Shorter than `FrontEnd.min_seconds`.
     """
+    return log_mels_of(power_spectrum(sound, front_end), front_end)
+
+
+def power_spectrum(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
+    """|STFT|^2 of a sound that was resampled and levelled.
+
+    Args:
+        sound: A mono waveform at any rate.
+        front_end: The parameters.
+
+    Returns:
+        Shape (frames, fft // 2 + 1), float32; frames as `log_mel` has them.
+
+    Raises:
+        AudioError: Shorter than `FrontEnd.min_seconds`.
+    """
     if sound.seconds < front_end.min_seconds:
         raise AudioError(
             f"too short: {sound.seconds:.3f} s, at least {front_end.min_seconds:g} s are needed"
@@ -351,7 +367,7 @@ def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
     samples = soxr.resample(sound.samples, sound.sample_rate, front_end.sample_rate, "HQ")
     if front_end.level == "rms":
         samples = samples / np.sqrt(np.square(samples).mean())
-    window, bank = _tables(front_end)
+    window, _ = _tables(front_end)
     spectrum = torch.stft(
         torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)),
         n_fft=front_end.fft,
@@ -363,8 +379,14 @@ def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
         return_complex=True,
     )
     parts = torch.view_as_real(spectrum).square_()
-    power = parts[..., 0] + parts[..., 1]
-    energy = power.T @ bank
+    power: NDArray[np.float32] = (parts[..., 0] + parts[..., 1]).T.numpy()
+    return power
+
+
+def log_mels_of(power: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
+    """Natural-log mel energies, (frames, fft // 2 + 1) -> (frames, mels)."""
+    _, bank = _tables(front_end)
+    energy = torch.from_numpy(power) @ bank
     log: NDArray[np.float32] = energy.clamp_min_(front_end.floor).log_().numpy()
     return log
 
