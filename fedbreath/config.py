@@ -92,6 +92,7 @@ class Training:
         optimizer_state: ``kept`` at the site from round to round, or ``fresh`` each round.
         head: The projection head stays at the site (``local``) or travels with the
             encoder and is averaged (``averaged``).
+        freeze: Groups of the encoder's parameters that are not trained (`Encoder.groups`).
     """
 
     steps: int = 6
@@ -100,6 +101,7 @@ class Training:
     weight_decay: float = 0.01
     optimizer_state: Literal["kept", "fresh"] = "kept"
     head: Literal["local", "averaged"] = "local"
+    freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("steps", "learning_rate"):
@@ -211,6 +213,10 @@ class Config:
             raise ValueError(f"rounds must be >= 1, got {self.rounds}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in 0 to {2**32 - 1}, got {self.seed}")
+        if self.training.freeze:
+            # What groups there are is for the encoder to say; it is not built for that.
+            encoder: Any = self.encoder.target
+            encoder.check_freeze(self.training.freeze, encoder.group_names(self.encoder.config))
 
     @functools.cached_property
     def digest(self) -> str:

@@ -72,6 +72,8 @@ class Learner:
         self.encoder: Encoder = encoders.build(
             config.encoder, config.front_end.mels, config.seed, warm=warm
         )
+        if config.training.freeze:
+            self.encoder.freeze(config.training.freeze)
         given = Given(self.encoder, config.front_end, config.views)
         self.objective: Objective = objectives.build(config.objective, given, config.seed + 1)
         self.model = nn.ModuleDict({"encoder": self.encoder, "head": self.objective})
@@ -118,7 +120,7 @@ class Learner:
         self.model.train()
         self.objective.begin(self.encoder)
         optimizer = AdamW(
-            list(self.model.parameters()),
+            [p for p in self.model.parameters() if p.requires_grad],
             training.learning_rate,
             training.weight_decay,
             _under("optimizer.", kept) if training.optimizer_state == "kept" else {},

@@ -9,12 +9,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fedbreath.atomic import write_with
+from fedbreath.encoders.warm_start import CHECKPOINT
 from fedbreath.errors import UserError
 
 #: Raised when old files can no longer be read.
 FORMAT = "1"
 
-NAME = "checkpoint.safetensors"
+NAME = CHECKPOINT
 
 
 @dataclass(frozen=True)

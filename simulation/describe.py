@@ -45,9 +45,10 @@ def run_record(config: Config, overrides: tuple[str, ...]) -> r.RunRecord:
         guarantee=r.GuaranteeText(guarantee.mechanism, guarantee.sentence()),
         encoder=r.EncoderFacts(
             config.encoder.name,
-            learner.encoder.parameter_count(),
+            sum(p.numel() for p in learner.encoder.parameters()),
             learner.encoder.dim,
             f"{start.kind}:{start.file} sha256 {start.sha256}" if start else "",
+            learner.encoder.parameter_count() if config.training.freeze else None,
         ),
     )
 

@@ -11,18 +11,24 @@ longer than its fixed grid is cut into windows that stand end to end, the last m
 to the end, and their embeddings are averaged; what happens between is stated by the class.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from fedbreath.audio import FrontEnd
 from fedbreath.config import Component
-from fedbreath.encoders.warm_start import Start, load
+from fedbreath.encoders import adapters
+from fedbreath.encoders.warm_start import PREFIX, Start, load
+from fedbreath.errors import ConfigError
 
 #: What counts as a normalisation layer when parameters are grouped.
 NORMS = (nn.GroupNorm, nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
+
+#: The groups that every encoder's parameters are in; ``adapters`` come beside them.
+GROUPS = ("stem", "blocks", "norm")
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,13 @@ class Encoder(nn.Module):
         receptive_frames: Frames that one place of the feature map depends on; None is the
             whole window.
         start: The file that the weights came from; None when the seed gave them.
+        frozen: Groups that stand still (`freeze`).
     """
 
     dim: int
     receptive_frames: int | None = None
     start: Start | None = None
+    frozen: tuple[str, ...] = ()
 
     #: Beginnings of the parameter names that form the stem.
     STEM: ClassVar[tuple[str, ...]] = ("stem.",)
@@ -80,8 +88,8 @@ class Encoder(nn.Module):
         """Names of all parameters, each in exactly one group, so that a part can be frozen.
 
         ``norm`` holds the scales and shifts of every normalisation layer wherever it
-        stands, ``stem`` what turns the spectrogram into the first feature map, ``blocks``
-        everything else.
+        stands, ``adapters`` what was put between the blocks, where anything was, ``stem``
+        what turns the spectrogram into the first feature map, ``blocks`` everything else.
         """
         norms = {
             f"{place}.{name}"
@@ -89,11 +97,72 @@ class Encoder(nn.Module):
             if isinstance(module, NORMS)
             for name, _ in module.named_parameters(recurse=False)
         }
-        grouped: dict[str, list[str]] = {"stem": [], "blocks": [], "norm": []}
+        grouped: dict[str, list[str]] = {group: [] for group in GROUPS}
         for name, _ in self.named_parameters():
+            if name.startswith(adapters.PREFIX):
+                grouped.setdefault(adapters.GROUP, []).append(name)
+                continue
             stem = "stem" if name.startswith(self.STEM) else "blocks"
             grouped["norm" if name in norms else stem].append(name)
         return grouped
+
+    @classmethod
+    def group_names(cls, config: Any) -> tuple[str, ...]:
+        """The names that `groups` will give, without building anything."""
+        return (*GROUPS, adapters.GROUP) if getattr(config, "adapter", 0) else GROUPS
+
+    @staticmethod
+    def check_freeze(asked: Collection[str], groups: Collection[str]) -> None:
+        """Refuse to freeze what is not there, or all that is.
+
+        Args:
+            asked: Groups to freeze.
+            groups: Groups that exist.
+
+        Raises:
+            ConfigError: A name of no group, or nothing would be left to train.
+        """
+        for name in asked:
+            if name not in groups:
+                raise ConfigError(
+                    f"training.freeze names {name!r}, but this encoder's groups are "
+                    f"{', '.join(groups)}"
+                )
+        if set(groups) <= set(asked):
+            raise ConfigError(
+                f"training.freeze names all groups of this encoder ({', '.join(groups)}): "
+                "leave one to train"
+            )
+
+    def freeze(self, asked: Collection[str]) -> None:
+        """Let groups of parameters stand still: they get no gradient from here on.
+
+        BatchNorm's running statistics belong to the group ``norm``, wherever the layer
+        stands, as its scale and shift do: they move with these and stand with these. A
+        BatchNorm that stands normalises by its statistics, in training too.
+
+        Args:
+            asked: Names of groups.
+
+        Raises:
+            ConfigError: As for `check_freeze`.
+        """
+        groups = {name: members for name, members in self.groups().items() if members}
+        self.check_freeze(asked, groups)
+        self.frozen = tuple(asked)
+        parameters = dict(self.named_parameters())
+        for name in (n for group in asked for n in groups[group]):
+            parameters[name].requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode or evaluation mode, which a frozen BatchNorm is always in."""
+        super().train(mode)
+        if "norm" in self.frozen:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def facts(self, front_end: FrontEnd, seconds: float = 1.0) -> EncoderFacts:
         """Parameters, receptive field and cost.
@@ -120,6 +189,12 @@ class Encoder(nn.Module):
             # The counter counts a multiplication and an addition as two.
             mmac=counter.get_total_flops() / 2e6 / (frames * front_end.hop),
         )
+
+
+def restore(encoder: Encoder, weights: Mapping[str, Tensor]) -> None:
+    """Give an encoder a federation's weights, where it is called ``encoder.*``."""
+    named = {n.removeprefix(PREFIX): t for n, t in weights.items() if n.startswith(PREFIX)}
+    encoder.load_state_dict(named)
 
 
 def build(component: Component, mels: int, seed: int, *, warm: bool = True) -> Encoder:

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from fedbreath.encoders import Encoder, lengths, warm_start
+from fedbreath.encoders import Encoder, adapters, lengths, warm_start
 from fedbreath.encoders.pooling import statistics
 
 
@@ -29,12 +29,14 @@ class Config:
         groups: Groups of each GroupNorm.
         norm: ``group``; ``layer``, which is one group; or ``batch``.
         init: Weights to start from, ``fedbreath:PATH``; None means those of the seed.
+        adapter: Width of the bottleneck after each block (`adapters`); 0 is none.
     """
 
     widths: tuple[int, ...] = (32, 64, 128, 256, 256)
     groups: int = 8
     norm: Literal["group", "layer", "batch"] = "group"
     init: str | None = None
+    adapter: int = 0
 
     def __post_init__(self) -> None:
         if self.groups < 1:
@@ -45,6 +47,7 @@ class Config:
             if width <= 0 or width % self.groups:
                 raise ValueError(f"widths must be multiples of groups={self.groups}, got {width}")
         warm_start.check(self.init, "fedbreath")
+        adapters.check(self.adapter)
 
     def normalisation(self, width: int) -> nn.Module:
         """The layer that follows a convolution."""
@@ -79,12 +82,12 @@ class Cnn(Encoder):
             self.receptive_frames += 2 * step
             channels, step = width, step * stride
         self.blocks = nn.Sequential(*blocks)
+        self.adapters = adapters.for_maps(config.widths, config.adapter)
 
     def features(self, log_mel: Tensor) -> Tensor:
         """(B, mels, frames) -> (B, widths[-1], F', T')."""
         lengths.check(log_mel)
-        features: Tensor = self.blocks(log_mel.unsqueeze(1))
-        return features
+        return adapters.run(self.blocks, self.adapters, log_mel.unsqueeze(1))
 
     def pool(self, features: Tensor) -> Tensor:
         """(B, C, F', T') -> (B, 3 C): mean, standard deviation and maximum over time."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fedbreath.encoders import Encoder, lengths, warm_start
+from fedbreath.encoders import Encoder, adapters, lengths, warm_start
 from fedbreath.encoders.pooling import statistics
 from fedbreath.encoders.transformer import Block, initialise, positions
 
@@ -32,6 +32,7 @@ class Config:
         patch_mels: Mels of a patch.
         patch_frames: Frames of a patch.
         init: Weights to start from, ``fedbreath:PATH``; None means those of the seed.
+        adapter: Width of the bottleneck after each block (`adapters`); 0 is none.
     """
 
     width: int = 192
@@ -40,6 +41,7 @@ class Config:
     patch_mels: int = 16
     patch_frames: int = 8
     init: str | None = None
+    adapter: int = 0
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "patch_mels", "patch_frames"):
@@ -50,6 +52,7 @@ class Config:
                 f"width must be a multiple of 4 and of heads={self.heads}, got {self.width}"
             )
         warm_start.check(self.init, "fedbreath")
+        adapters.check(self.adapter)
 
 
 class Vit(Encoder):
@@ -72,6 +75,7 @@ class Vit(Encoder):
         )
         self.norm = nn.LayerNorm(config.width, 1e-6)
         initialise(self)
+        self.adapters = adapters.for_tokens([config.width] * config.depth, config.adapter)
 
     def grid(self, frames: int) -> tuple[int, int]:
         """Patches along mels and along time of a window of so many frames."""
@@ -93,7 +97,7 @@ class Vit(Encoder):
 
     def mix(self, tokens: Tensor) -> Tensor:
         """(B, n, width) -> (B, n, width): the blocks over all tokens, or over some of them."""
-        mixed: Tensor = self.norm(self.blocks(tokens))
+        mixed: Tensor = self.norm(adapters.run(self.blocks, self.adapters, tokens))
         return mixed
 
     def features(self, log_mel: Tensor) -> Tensor:

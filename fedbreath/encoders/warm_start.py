@@ -3,7 +3,9 @@
 ``opera`` is a checkpoint that OPERA released (`opera_checkpoint`); ``fedbreath`` is one of
 ours, a safetensors file whose tensors are called ``encoder.*``. The file replaces every
 weight that the seed gave: a tensor that is missing, left over without a reason, of another
-shape or not finite is refused. No code in a file is ever run.
+shape or not finite is refused. Only adapters may be missing, all of them together: they
+start as the identity, so an encoder without adapters goes on in one that has them. No code
+in a file is ever run.
 """
 
 import hashlib
@@ -18,11 +20,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from fedbreath.encoders import opera_checkpoint
+from fedbreath.encoders import adapters, opera_checkpoint
 from fedbreath.errors import ConfigError, UserError
 
 #: What the names of an encoder's tensors begin with in our checkpoints.
 PREFIX = "encoder."
+
+#: The weights' file in a run's folder.
+CHECKPOINT = "checkpoint.safetensors"
 
 _UNSAFE = (
     "{path} holds more than tensors ({what}) and is not opened, since opening such a file "
@@ -41,12 +46,14 @@ class Start:
         file: The file's name, without its folder.
         sha256: Of the file, hexadecimal.
         dropped: Tensors of the file that were not used, and why.
+        fresh: Tensors that the file lacks: adapters, as the seed gave them.
     """
 
     kind: str
     file: str
     sha256: str
     dropped: Mapping[str, str] = field(default_factory=dict)
+    fresh: tuple[str, ...] = ()
 
 
 def check(init: str | None, *kinds: str) -> None:
@@ -109,19 +116,21 @@ def load_fedbreath(encoder: nn.Module, path: Path) -> Start:
 
     Args:
         encoder: The encoder that the checkpoint was made with; changed in place.
-        path: The safetensors file.
+        path: The safetensors file, or the folder of a run.
 
     Raises:
         UserError: The file cannot be read, or does not fit.
     """
+    if path.is_dir():
+        path = path / CHECKPOINT
     sha256 = _sha256(path)
     found = _safetensors(path)
     mapped = {n.removeprefix(PREFIX): (n, t) for n, t in found.items() if n.startswith(PREFIX)}
     if not mapped:
         raise UserError(f"{path} holds no encoder: no tensor's name begins with {PREFIX}")
-    _fill(encoder, mapped, path)
+    fresh = _fill(encoder, mapped, path)
     dropped = {n: "no part of the encoder" for n in found if not n.startswith(PREFIX)}
-    return Start("fedbreath", path.name, sha256, dropped)
+    return Start("fedbreath", path.name, sha256, dropped, fresh)
 
 
 def _name(encoder: nn.Module) -> str:
@@ -167,8 +176,14 @@ def _culprit(refusal: str) -> str:
     return found[1] if found else "unreadable objects"
 
 
-def _fill(encoder: nn.Module, mapped: Mapping[str, tuple[str, Tensor]], path: Path) -> None:
-    """Copy tensors into an encoder, after all of them were found to fit."""
+def _fill(
+    encoder: nn.Module, mapped: Mapping[str, tuple[str, Tensor]], path: Path
+) -> tuple[str, ...]:
+    """Copy tensors into an encoder, after all of them were found to fit.
+
+    Returns:
+        What keeps its seeded start: the adapters, where the file has none.
+    """
     state = encoder.state_dict()
     # What is computed, and in no state: the file must agree on it.
     fixed = {name: b for name, b in encoder.named_buffers() if name not in state}
@@ -188,11 +203,16 @@ def _fill(encoder: nn.Module, mapped: Mapping[str, tuple[str, Tensor]], path: Pa
             raise UserError(f"{path}: {theirs} holds values that are not finite")
         if ours in fixed and (tensor - place.to(tensor.device)).abs().max() > 1e-4:
             raise UserError(f"{path}: {theirs} differs from {ours}, which is computed here")
-    missing = sorted(set(state) - set(mapped))
+    fresh = tuple(n for n in state if n.startswith(adapters.PREFIX))
+    if any(name in mapped for name in fresh):
+        fresh = ()
+    missing = sorted(set(state) - set(mapped) - set(fresh))
     if missing:
         raise UserError(
             f"{path} lacks {len(missing)} of {len(state)} tensors, first {missing[0]}; {other}"
         )
     with torch.no_grad():
         for name, place in state.items():
-            place.copy_(mapped[name][1])
+            if name not in fresh:
+                place.copy_(mapped[name][1])
+    return fresh

@@ -46,12 +46,14 @@ class EncoderFacts:
         parameters: Number of weights.
         dim: Dimension D of its embedding.
         start: The file that the first weights came from, and its hash; "" for a seed.
+        trained: Number of weights that are not frozen; null where all are trained.
     """
 
     name: str
     parameters: int
     dim: int
     start: str = ""
+    trained: int | None = None
 
 
 @dataclass(frozen=True)

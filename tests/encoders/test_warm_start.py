@@ -69,3 +69,15 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_start_is_checked_before_anything_is_built(name: str, init: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         component("encoder", name, [f"init='{init}'"])
+
+
+def test_the_folder_of_a_run_stands_for_its_checkpoint(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, "cnn_narrow", seed=5)
+    by_file, by_folder = (
+        encoders.build(component("encoder", "cnn_narrow", [f"init='fedbreath:{where}'"]), 64, 0)
+        for where in (path, tmp_path)
+    )
+    assert by_folder.start == by_file.start
+    assert all(
+        torch.equal(tensor, by_file.state_dict()[n]) for n, tensor in by_folder.state_dict().items()
+    )
