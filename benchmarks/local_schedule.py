@@ -3,7 +3,9 @@
 Federated COLA on the real sites at equal total steps: few or many local steps a round,
 AdamW's state kept at the site or fresh each round, the projection head local or
 averaged; beside them centralised training with as many steps, and the untrained network.
-The measure is the linear probe cross-validated over *training* persons.
+The measure is the linear probe cross-validated over *training* persons or, with
+``--validation``, on persons whom neither probe nor encoder was trained on. Test persons are
+left alone in both.
 """
 
 import argparse
@@ -23,12 +25,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.validation import TASKS, cross_validated
+from benchmarks.validation import TASKS, chosen_by
 from fedbreath import features
 from fedbreath.config import load
 from fedbreath.downstream import embedding
-from fedbreath.downstream.benchmark import Pool
-from fedbreath.encoders import Encoder
 from server import checkpoints
 from simulation.arms import build_encoder, clients_of, encoder_of, plan
 from simulation.data import prepare
@@ -40,13 +40,15 @@ HEADS = ("local", "averaged")
 Row = tuple[str, ...]
 
 
-def overrides_of(root: str, total: int, row: Row, seed: int) -> tuple[str, ...]:
+def overrides_of(root: str, total: int, share: float, row: Row, seed: int) -> tuple[str, ...]:
     """The run behind a row of the table; `total` steps a client in all."""
     steps, state, head = (row if row[0] != "-" else ("16", "kept", "local"))[:3]
     return (
         "data=real",
         f"data.root='{root}'",
         f"tasks=[{','.join(TASKS)}]",
+        f"split.validation={share}",
+        "evaluation.min_subjects=5",
         f"seed={seed}",
         f"rounds={total // int(steps)}",
         f"training.steps={steps}",
@@ -55,14 +57,16 @@ def overrides_of(root: str, total: int, row: Row, seed: int) -> tuple[str, ...]:
     )
 
 
-def measure(root: str, total: int, row: Row, seed: int) -> list[float]:
+def measure(root: str, total: int, share: float, row: Row, seed: int) -> list[float]:
     """Train one row with one seed; AUROC of each task."""
     torch.set_num_threads(1)
-    overrides = overrides_of(root, total, row, seed)
+    overrides = overrides_of(root, total, share, row, seed)
     config = load(overrides, PACKAGES)
     prepared = prepare(config)
+    pool, seconds = prepared.pool, config.views.seconds
     if row[-1] == "untrained":
-        return _scores(build_encoder(config, seed), prepared.pool, config.views.seconds)
+        untrained = build_encoder(config, seed)
+        return chosen_by(pool, embedding.embed(untrained, pool.selection, seconds))
     federated, centralised, *_ = plan(config, overrides, prepared.clients)
     arm = centralised if row[-1] == "centralised" else federated
     with tempfile.TemporaryDirectory() as folder:
@@ -77,12 +81,8 @@ def measure(root: str, total: int, row: Row, seed: int) -> list[float]:
         )
         checkpoint = checkpoints.read(Path(folder), own.digest)
     assert checkpoint is not None
-    return _scores(encoder_of(config, checkpoint.weights), prepared.pool, config.views.seconds)
-
-
-def _scores(encoder: Encoder, pool: Pool, seconds: float) -> list[float]:
-    vectors = embedding.embed(encoder, pool.selection, seconds)
-    return [cross_validated(data, vectors) for data in pool.tasks]
+    trained = encoder_of(config, checkpoint.weights)
+    return chosen_by(pool, embedding.embed(trained, pool.selection, seconds))
 
 
 def main() -> None:
@@ -94,8 +94,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=320, help="of each client (default 320)")
     parser.add_argument("--seeds", type=int, default=2, help="runs of each row (default 2)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+    parser.add_argument(
+        "--validation", type=float, default=0.0, metavar="SHARE",
+        help="of the training persons to score on (default 0: cross-validate over all)",
+    )  # fmt: skip
     asked = parser.parse_args()
-    config = load(overrides_of(asked.root, asked.steps, ("4", "kept", "local"), 0), PACKAGES)
+    common = (asked.root, asked.steps, asked.validation)
+    config = load(overrides_of(*common, ("4", "kept", "local"), 0), PACKAGES)
     prepare(config)  # the feature store is built once, before the processes share it
     rows: list[Row] = [
         (str(steps), state, head, "federated")
@@ -104,12 +109,13 @@ def main() -> None:
     rows += [("-", "-", "-", "centralised"), ("-", "-", "-", "untrained")]
     jobs = [(row, seed) for row in rows for seed in range(asked.seeds)]
     with ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool:
-        futures = [pool.submit(measure, asked.root, asked.steps, *job) for job in jobs]
+        futures = [pool.submit(measure, *common, *job) for job in jobs]
         done = [f.result() for f in track(futures, "runs")]
     by_row = {
         row: [scores for (r, _), scores in zip(jobs, done, strict=True) if r == row] for row in rows
     }
-    table = Table(title=f"{asked.steps} steps a client, {asked.seeds} seeds, training persons")
+    persons = "validation" if asked.validation else "training"
+    table = Table(title=f"{asked.steps} steps a client, {asked.seeds} seeds, {persons} persons")
     for heading in ("steps", "state", "head", "arm", *TASKS, "mean", "seeds' range"):
         table.add_column(heading)
     for row, scores in by_row.items():

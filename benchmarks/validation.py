@@ -1,17 +1,30 @@
-"""Scores for choosing: cross-validated over training persons, test persons left alone."""
+"""Scores for choosing, test persons left alone.
+
+On validation persons where the run has some (``split.validation``): neither the encoder nor
+the probe was trained on them. Else cross-validated over training persons, whom the encoder
+was trained on.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from fedbreath.downstream import probe
-from fedbreath.downstream.benchmark import TaskData
+from fedbreath.downstream import benchmark, probe
+from fedbreath.downstream.benchmark import Pool, TaskData
 from fedbreath.downstream.score import auroc
 
 #: Tasks on which choices are made.
 TASKS = ("sprsound_adventitious", "coswara_cough_vs_breath", "covid19_cough_status")
 
 FOLDS = 4
+
+
+def chosen_by(pool: Pool, vectors: NDArray[np.float32]) -> list[float]:
+    """AUROC of each task that a choice may be made by."""
+    if pool.persons == "validation":
+        scores = benchmark.score(pool, vectors, controls=False).scores
+        return list(benchmark.values(pool, scores).values())
+    return [cross_validated(data, vectors) for data in pool.tasks]
 
 
 def cross_validated(data: TaskData, vectors: NDArray[np.float32]) -> float:

@@ -61,9 +61,18 @@ def open_site(context: Context, config: Config) -> LocalSite:
 
 
 def held_out(store: Store, config: Config) -> frozenset[str]:
-    """The groups of a site that no arm may train on: those that some task tests on."""
+    """The groups of a site that no arm may train on, test and validation alike."""
+    return parts(store, config).kept_out
+
+
+def parts(store: Store, config: Config) -> split.Parts:
+    """The groups of a site that scores are measured on, and those left out of everything.
+
+    Drawn among the recordings of data sets that some task tests on.
+    """
     tested = {task.config.dataset for task in config.tasks.values()}
     members = [
         (e.group, e.recording.labels) for e in store.entries if e.recording.dataset in tested
     ]
-    return split.test_groups(members, store.site.stratify, config.split.test, config.split.seed)
+    asked = config.split
+    return split.parts(members, store.site.stratify, asked.test, asked.validation, asked.seed)

@@ -119,15 +119,21 @@ class Split:
 
     Attributes:
         test: Share of a data set's persons that are test persons.
+        validation: Share of the others that stand in for the test persons while choices
+            are made: scores are then measured on them, and test persons are left out of
+            everything. 0 scores on the test persons.
         seed: Chooses them; apart from the run's seed, so that seeds are comparable.
     """
 
     test: float = 0.4
+    validation: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.test < 1:
             raise ValueError(f"test must lie between 0 and 1, got {self.test}")
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"validation must lie in [0, 1), got {self.validation}")
 
 
 @dataclass(frozen=True)
@@ -333,7 +339,7 @@ def checked(schema: type[T], values: Mapping[str, Any], where: str) -> T:
         ConfigError: Unknown key, wrong type, or a value out of range.
 
     >>> checked(Split, {"test": 0.5}, "split")
-    Split(test=0.5, seed=0)
+    Split(test=0.5, validation=0.0, seed=0)
     """
     converted: T = _dataclass(schema, dict(values), where, None)
     return converted

@@ -4,10 +4,66 @@ The split is drawn over groups (persons; takes or single recordings where no per
 known; groups that hold identical audio are one), for each site by itself. It depends on
 the split's seed and not on the run's, so that every arm and every seed meets the same test
 persons, and a real node can leave out the same persons that a simulation of it would.
+
+Choices must not be made on test persons. Where a share of the others is drawn for
+validation, those stand in for the test persons, and the test persons are left out of
+everything.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The groups of a site that are not trained on.
+
+    Attributes:
+        scored: What scores are measured on: the test groups, or the validation groups.
+        hidden: The test groups while validation groups stand in for them: not trained on,
+            not probed, not scored.
+    """
+
+    scored: frozenset[str]
+    hidden: frozenset[str] = frozenset()
+
+    @property
+    def kept_out(self) -> frozenset[str]:
+        """All groups that nothing may be pretrained on."""
+        return self.scored | self.hidden
+
+
+def parts(
+    members: Iterable[tuple[str, Mapping[str, str]]],
+    stratify: Sequence[str],
+    test: float,
+    validation: float,
+    seed: int,
+) -> Parts:
+    """Choose the groups to score on, and those to hide.
+
+    The test groups do not depend on `validation`, so that whoever chose on validation
+    groups then meets test groups that no choice has seen.
+
+    Args:
+        members: Group and labels of each of a site's recordings.
+        stratify: Label names.
+        test: Share of the groups that are test groups, in (0, 1).
+        validation: Share of the others that are validation groups, in [0, 1); with 0 the
+            test groups are scored on.
+        seed: Chooses among them.
+
+    >>> found = parts([(f"p{i}", {}) for i in range(10)], (), 0.4, 0.5, 0)
+    >>> len(found.scored), len(found.hidden), len(found.scored & found.hidden)
+    (3, 4, 0)
+    """
+    known = list(members)
+    tested = test_groups(known, stratify, test, seed)
+    if not validation:
+        return Parts(tested)
+    others = [(group, labels) for group, labels in known if group not in tested]
+    return Parts(test_groups(others, stratify, validation, seed), tested)
 
 
 def test_groups(

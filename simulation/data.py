@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from client.local import held_out
+from client.local import parts
 from fedbreath import building, features
 from fedbreath.config import Config
 from fedbreath.decoding import Readers
@@ -31,6 +31,8 @@ class Prepared:
         clients: Client name to its training recordings.
         left_out: Client name to why it cannot take part.
         pool: Every task's recordings, training and test.
+        hidden: Site name to those of `held_out` that nothing is scored on either: the test
+            groups, while choices are made on validation groups.
     """
 
     stores: tuple[Store, ...]
@@ -38,6 +40,7 @@ class Prepared:
     clients: Mapping[str, Selection]
     left_out: Mapping[str, str]
     pool: Pool
+    hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def prepare(
@@ -67,12 +70,15 @@ def prepare(
         reasons = [p.reason for s in stores for p in s.site.problems]
         because = f" (the first reason of {len(reasons)}: {reasons[0]})" if reasons else ""
         raise DataError(f"no recording can be used{because}")
-    kept_out = {store.site.name: held_out(store, config) for store in stores}
-    stores = without_leaks(stores, kept_out)
+    drawn = {store.site.name: parts(store, config) for store in stores}
+    kept_out = {name: part.kept_out for name, part in drawn.items()}
+    hidden = {name: part.hidden for name, part in drawn.items()}
+    # What sounds like a hidden recording gives way even where it would be scored on.
+    stores = without_leaks(without_leaks(stores, hidden), kept_out)
     clients, left_out = _clients(config, stores, kept_out)
     tasks = {name: component.build() for name, component in config.tasks.items()}
-    pool = benchmark.gather(stores, kept_out, tasks, config.evaluation.min_subjects)
-    return Prepared(stores, kept_out, clients, left_out, pool)
+    pool = benchmark.gather(stores, kept_out, tasks, config.evaluation.min_subjects, hidden)
+    return Prepared(stores, kept_out, clients, left_out, pool, hidden)
 
 
 @contextmanager
@@ -98,7 +104,8 @@ def without_leaks(
     """Take out of training what is heard in a test recording of another site.
 
     Within a site identical audio is one group already. Over sites no group can be joined,
-    since each site draws its own test persons: there the training recording gives way.
+    since each site draws its own test persons: there the recording that is not kept out
+    gives way.
     """
     heard: dict[str, str] = {}
     for store in stores:

@@ -69,7 +69,10 @@ def describe(config: Config, prepared: Prepared) -> r.DataRecord:
     problems += _undealt(prepared)
     mixture_of = _mixture_of(config, prepared)
     return r.DataRecord(
-        sites=tuple(_site(s, prepared.held_out[s.site.name]) for s in prepared.stores),
+        sites=tuple(
+            _site(s, prepared.held_out[s.site.name], prepared.hidden.get(s.site.name, frozenset()))
+            for s in prepared.stores
+        ),
         clients=tuple(_client(n, chosen, mixture_of) for n, chosen in prepared.clients.items()),
         partition=config.partition.name,
         problems=tuple(problems),
@@ -109,7 +112,7 @@ def _undealt(prepared: Prepared) -> list[r.SkippedItem]:
     return found
 
 
-def _site(store: Store, held_out: frozenset[str]) -> r.SiteFacts:
+def _site(store: Store, held_out: frozenset[str], hidden: frozenset[str]) -> r.SiteFacts:
     groups = {e.group for e in store.entries}
     return r.SiteFacts(
         name=store.site.name,
@@ -123,6 +126,7 @@ def _site(store: Store, held_out: frozenset[str]) -> r.SiteFacts:
         test_recordings=sum(e.group in held_out for e in store.entries),
         test_groups=len(held_out & groups),
         digest=_digest(store),
+        hidden_recordings=sum(e.group in hidden for e in store.entries),
     )
 
 

@@ -41,6 +41,7 @@ MISTAKES = {
     "seed=-1": "seed must lie in 0 to 4294967295, got -1",
     "seed=4294967296": "seed must lie in 0 to",
     "split.test=1": "split.test must lie between 0 and 1, got 1.0",
+    "split.validation=1": "split.validation must lie in [0, 1), got 1.0",
     "training.batch_size=1": "training.batch_size must be >= 2, got 1",
     "training.learning_rate=nan": "training.learning_rate must be finite, got nan",
     "views.seconds=inf": "views.seconds must be finite, got inf",

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fedbreath import split
 from fedbreath.config import component
@@ -96,6 +98,49 @@ def test_without_persons_blocks_and_else_recordings_are_kept_whole() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_one_person_cannot_be_split(count: int) -> None:
     assert chosen_groups(people(count, takes=5), ("ill",), 0.4, 0) == frozenset()
+
+
+# -- validation -----------------------------------------------------------------------------
+
+MEMBERS = st.lists(
+    st.tuples(st.sampled_from([f"p{n}" for n in range(25)]), st.sampled_from("abc")), max_size=60
+).map(lambda rows: [(group, {"ill": label}) for group, label in rows])
+SHARES = st.floats(0.05, 0.95)
+
+
+@given(MEMBERS, SHARES, st.sampled_from([0.0, 0.1, 0.3, 0.8]), st.integers(0, 9))
+def test_validation_groups_are_drawn_from_the_others_by_the_same_rule(
+    members: list[tuple[str, dict[str, str]]], test: float, validation: float, seed: int
+) -> None:
+    found = split.parts(members, ("ill",), test, validation, seed)
+    everybody = {group for group, _ in members}
+    tested = split.test_groups(members, ("ill",), test, seed)
+    assert found == split.parts(members[::-1], ("ill",), test, validation, seed)
+    assert found.kept_out == found.scored | found.hidden <= everybody
+    if not validation:
+        assert (found.scored, found.hidden) == (tested, frozenset())
+        return
+    assert found.hidden == tested, "whom one tests on does not hang on who is validated on"
+    assert not found.scored & found.hidden
+    rest = [(group, labels) for group, labels in members if group not in tested]
+    assert found.scored == split.test_groups(rest, ("ill",), validation, seed)
+    assert len(everybody) < 2 or found.kept_out < everybody, "nobody is left to train on"
+
+
+def test_validation_groups_are_stratified() -> None:
+    """Thirty ill and seventy well: test 12 and 28; of the others a third, 6 and 14."""
+    recordings = [person(n, 0, "yes" if n < 30 else "no") for n in range(100)]
+    members = [(r.group, r.labels) for r in recordings]
+    found = split.parts(members, ("ill",), 0.4, 1 / 3, 5)
+    ill = {r.group for r in recordings if r.labels["ill"] == "yes"}
+    sizes = [(len(part & ill), len(part - ill)) for part in (found.hidden, found.scored)]
+    assert sizes == [(12, 28), (6, 14)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_too_few_to_validate_on(count: int) -> None:
+    found = split.parts([(f"p{n}", {}) for n in range(count)], (), 0.4, 0.5, 0)
+    assert (len(found.hidden), len(found.scored)) == (count // 2, 0)
 
 
 @pytest.mark.real

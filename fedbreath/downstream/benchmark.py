@@ -3,11 +3,13 @@
 `gather` fixes, before any encoder is seen, the recordings of every task and which of them
 are test recordings. `score` then takes one arm's embeddings and returns its class scores
 on the test recordings, together with two controls from the same embedding: how well the
-recording device and the site can be told.
+recording device and the site can be told. Where `Pool.persons` says validation, validation
+persons are what is called test here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from fedbreath.features import Selection, Store
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Persons = Literal["test", "validation"]
 
 #: Controls are read at one moderate strength of regularisation.
 _CONTROL_STRENGTH = (1e-2,)
@@ -72,6 +75,7 @@ class Pool:
         sites: Index of each recording's site, shape (P,).
         test: True for recordings of test groups, shape (P,).
         groups: Group of each recording, made unique over sites.
+        persons: Whom scores are measured on.
     """
 
     selection: Selection
@@ -80,6 +84,7 @@ class Pool:
     sites: Ints
     test: Bools
     groups: tuple[str, ...]
+    persons: Persons = "test"
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,7 @@ def gather(
     held_out: Mapping[str, frozenset[str]],
     tasks: Mapping[str, Classification],
     min_subjects: int,
+    hidden: Mapping[str, frozenset[str]] | None = None,
 ) -> Pool:
     """Fix who is trained and tested on, for every task.
 
@@ -110,12 +116,14 @@ def gather(
         held_out: Site name to the groups kept out for testing.
         tasks: Task name to task.
         min_subjects: Test persons (recordings where no person is known) that every class needs.
+        hidden: Site name to the groups that are in no pool: the test groups, while those
+            held out are validation groups.
     """
+    hidden = hidden or {}
+    persons: Persons = "validation" if any(hidden.values()) else "test"
     wanted = {t.config.dataset for t in tasks.values()}
     used = [s for s in stores if any(r.dataset in wanted for r in s.site.recordings)]
-    selection = Selection(
-        tuple((s, s.select(lambda e: e.recording.dataset in wanted).parts[0][1]) for s in used)
-    )
+    selection = Selection(tuple(_usable(s, wanted, hidden.get(s.site.name)) for s in used))
     sites = np.repeat(np.arange(len(used)), [len(chosen) for _, chosen in selection.parts])
     names = [used[i].site.name for i in sites]
     recordings = [e.recording for e in selection.entries]
@@ -138,20 +146,28 @@ def gather(
             devices=tuple(recordings[i].device or "" for i in rows),
             by_subject=all(recordings[i].subject is not None for i in rows),
         )
-        reason = _unfit(data, min_subjects)
+        reason = _unfit(data, min_subjects, persons)
         if reason:
             skipped.append((name, reason))
         else:
             ready.append(data)
-    return Pool(selection, tuple(ready), tuple(skipped), sites, test, groups)
+    return Pool(selection, tuple(ready), tuple(skipped), sites, test, groups, persons)
 
 
-def _unfit(data: TaskData, min_subjects: int) -> str:
+def _usable(
+    store: Store, datasets: set[str], hidden: frozenset[str] | None
+) -> tuple[Store, tuple[int, ...]]:
+    """A store and the recordings of these data sets in it, those of hidden groups left out."""
+    out = hidden or frozenset()
+    return store.select(lambda e: e.recording.dataset in datasets and e.group not in out).parts[0]
+
+
+def _unfit(data: TaskData, min_subjects: int, persons: Persons) -> str:
     """Why a task cannot be scored; empty when it can."""
     if not len(data.rows):
         return f"no recordings of data set {data.task.config.dataset} in this run"
     unit = "subjects" if data.by_subject else "recordings"
-    for side, mask, least in (("test", data.test, min_subjects), ("training", ~data.test, 2)):
+    for side, mask, least in ((persons, data.test, min_subjects), ("training", ~data.test, 2)):
         for k, name in enumerate(data.task.config.classes):
             count = len(set(data.units_of(mask & (data.labels == k))))
             if count < least:

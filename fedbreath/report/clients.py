@@ -77,14 +77,19 @@ def _caption(data: DataRecord, many: bool) -> str:
     if not many:
         return (
             "Recordings that each client pretrains on, by what was recorded; hatched are "
-            f"recordings of test persons, which no pretraining sees. {note}"
+            f"recordings of {_kept_out(data)} persons, which no pretraining sees. {note}"
         )
     kept_out = sum(site.test_recordings for site in data.sites)
     return (
         f"Recordings that the {LARGEST} largest clients pretrain on, by what was recorded; the "
-        f"others are summed, without a bar. {kept_out:,} recordings of test persons are at no "
-        f"client. {note}"
+        f"others are summed, without a bar. {kept_out:,} recordings of {_kept_out(data)} persons "
+        f"are at no client. {note}"
     )
+
+
+def _kept_out(data: DataRecord) -> str:
+    hidden = any(site.hidden_recordings for site in data.sites)
+    return "test and validation" if hidden else "test"
 
 
 def _holders(data: DataRecord) -> list[_Holder]:

@@ -65,9 +65,9 @@ def forest(scores: ScoresRecord) -> Drawing | None:
         lambda width: _draw_forest(groups, width),
         label=f"AUROC by task with 95 % intervals. {'; '.join(told)}.",
         caption=(
-            "Signs are AUROC on the test persons, bars are 95 % intervals over them; the dashed "
-            "line is chance. The number is federated minus untrained, paired on the same test "
-            "persons: set in bold where its interval leaves out 0."
+            f"Signs are AUROC on the {scores.persons} persons, bars are 95 % intervals over them; "
+            "the dashed line is chance. The number is federated minus untrained, paired on the "
+            "same persons: set in bold where its interval leaves out 0."
         ),
         keys=tuple(_keyed(arm) for arm in shown),
     )
@@ -99,7 +99,7 @@ def _groups(scores: ScoresRecord) -> list[_Group]:
     ]
     for task in sorted(scores.tasks, key=lambda t: (not t.headline, not t.in_mean)):
         points = tuple((k, found[n, task.name]) for n, k in arms if (n, task.name) in found)
-        groups.append(_group(scores, task.name, task.title, _detail(task), points))
+        groups.append(_group(scores, task.name, task.title, _detail(task, scores.persons), points))
     return groups
 
 
@@ -115,9 +115,9 @@ def _group(
     return _Group(title, detail, points, change(gained) if gained else "not compared", sure)
 
 
-def _detail(task: TaskFacts) -> str:
+def _detail(task: TaskFacts, persons: str) -> str:
     unit = "persons" if task.unit == "subject" else "groups, by recording"
-    parts = [f"{task.test_groups} test {unit}"]
+    parts = [f"{task.test_groups} {persons} {unit}"]
     if task.protocol == "transductive":
         parts.append("transductive")
     if not task.in_mean:

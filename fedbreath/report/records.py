@@ -106,6 +106,8 @@ class SiteFacts:
         devices: Device to recordings.
         test_recordings: Recordings kept out of all pretraining.
         test_groups: Groups kept out of all pretraining.
+        hidden_recordings: Those of test persons that are not even scored on, since
+            validation persons stand in for them.
         digest: Hash of every recording's id, person, labels and decoded samples: what the
             run saw of the site, whatever the files were called where it ran.
     """
@@ -121,6 +123,7 @@ class SiteFacts:
     test_recordings: int
     test_groups: int
     digest: str = ""
+    hidden_recordings: int = 0
 
 
 @dataclass(frozen=True)
@@ -332,6 +335,17 @@ class Ratio:
 class ScoresRecord:
     """scores.json: every arm on every task, and what follows from it.
 
+    Attributes:
+        tasks: What was scored.
+        skipped: What was not.
+        arms: What was compared.
+        scores: Each arm on each task.
+        differences: Between arms, paired.
+        means: Over tasks.
+        ratio: What federation keeps of the centralised gain.
+        persons: Whom the scores are measured on. With "validation" they serve to choose,
+            and where the record says test persons, validation persons are meant.
+
     Raises:
         ValueError: A score, difference or mean names an arm or task that is not listed,
             and would be lost to the reader.
@@ -344,6 +358,7 @@ class ScoresRecord:
     differences: tuple[Difference, ...]
     means: tuple[Mean, ...]
     ratio: Ratio
+    persons: Literal["test", "validation"] = "test"
 
     def __post_init__(self) -> None:
         arms = {arm.name for arm in self.arms}

@@ -75,6 +75,7 @@ def summarise(
         differences=_differences(columns, means),
         means=tuple(Mean(name, *_with_interval(draws)) for name, draws in means.items()),
         ratio=_ratio(means),
+        persons=pool.persons,
     )
 
 

@@ -7,6 +7,11 @@ from fedbreath.report.records import Difference, Records, RoundRecord, ScoresRec
 
 Tone = Literal["gain", "noise", "loss", "open"]
 
+#: What a reader must know of a run that serves to choose.
+_CHOOSING = (
+    "Scores are of validation persons, to choose by; the test persons were left out of everything."
+)
+
 
 class Estimate(Protocol):
     """A value with an interval, which may be missing."""
@@ -104,6 +109,8 @@ def verdict(records: Records) -> Verdict:
     aside = f"Mean over {count} {'task' if count == 1 else 'tasks'}."
     if tone(gained) != "loss":  # a network that was harmed keeps no share of anything
         aside = f"{aside} {_share(scores)}".strip()
+    if scores.persons == "validation":
+        aside = f"{aside} {_CHOOSING}"
     return Verdict(tone(gained), _sentence(gained), aside)
 
 

@@ -6,7 +6,7 @@ import pytest
 from flwr.app import ConfigRecord, Context, RecordDict
 
 from client.app import app
-from client.local import held_out, open_site
+from client.local import held_out, open_site, parts
 from fedbreath.config import Config, load
 from fedbreath.errors import ConfigError, DataError, SiteError
 from tests import coswara_folder
@@ -67,6 +67,22 @@ def test_test_persons_are_never_trained_on(
     assert trained.isdisjoint(tested)
     assert trained | tested == {f"person-{n}" for n in range(6)}
     assert len(selection) == 4 * len(trained)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_neither_test_nor_validation_persons_are_trained_on(
+    root: Path, tmp_path: Path, seed: int
+) -> None:
+    run = config(f"{RUN} split.test=0.34 split.validation=0.5 split.seed={seed}")
+    path = settings(tmp_path, options={"root": str(root)})
+    selection = open_site(context(path), run).selection
+    trained = {subject for subject in selection.subjects if subject}
+    (store, _), = selection.parts  # fmt: skip
+    drawn = parts(store, run)
+    assert drawn.hidden == held_out(store, config(f"{RUN} split.test=0.34 split.seed={seed}"))
+    assert (len(drawn.hidden), len(drawn.scored), len(trained)) == (2, 2, 2)
+    assert trained | drawn.hidden | drawn.scored == {f"person-{n}" for n in range(6)}
+    assert held_out(store, run) == drawn.kept_out
 
 
 def test_the_runs_seed_changes_no_test_person(root: Path, tmp_path: Path) -> None:

@@ -70,6 +70,23 @@ def test_persons_of_two_sites_with_one_name_are_two() -> None:
     assert pool.test.sum() == 40 + 4
 
 
+def test_hidden_persons_are_in_no_pool_and_the_words_say_validation() -> None:
+    recordings = people()
+    tested = held(recordings)
+    hidden = frozenset(sorted(tested)[:10])
+    stores = [stored(recordings)]
+    args = (stores, {"site": tested}, {"ill": TASK})
+    pool = benchmark.gather(*args, 5, {"site": hidden})
+    assert pool.persons == "validation"
+    assert {g.removeprefix("site/") for g in pool.groups} == {r.group for r in recordings} - hidden
+    assert set(pool.tasks[0].groups_of(pool.tasks[0].test)) == {
+        f"site/{g}" for g in tested - hidden
+    }
+    ((_, reason),) = benchmark.gather(*args, 6, {"site": hidden}).skipped
+    assert reason == "class no has 5 validation subjects, fewer than 6"
+    assert benchmark.gather(*args, 5, {"site": frozenset()}).persons == "test"
+
+
 def test_recordings_of_no_task_are_not_embedded() -> None:
     others = [replace(r, dataset="another") for r in people(5)]
     stores = [stored(others, "other"), stored(people())]

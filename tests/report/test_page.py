@@ -263,6 +263,20 @@ def test_missing_intervals_are_said_to_be_missing() -> None:
     assert "without an interval this shows nothing" in words
 
 
+def test_validation_persons_are_called_so() -> None:
+    records = sample.records()
+    assert "validation persons" not in Visited(page.html(records)).words
+    scores = dataclasses.replace(scores_of(records), persons="validation")
+    sites = tuple(dataclasses.replace(site, hidden_recordings=3) for site in records.data.sites)
+    data = dataclasses.replace(records.data, sites=sites)
+    words = Visited(page.html(dataclasses.replace(records, scores=scores, data=data))).words
+    assert "Scores are of validation persons, to choose by" in words
+    assert "AUROC on the validation persons" in words
+    assert "51 validation persons" in words
+    assert "recordings of test and validation persons, which no pretraining sees" in words
+    assert "on the test persons" not in words
+
+
 def test_losses_that_are_not_told() -> None:
     records = sample.records()
     quiet = tuple(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from client.local import held_out
+from client.local import held_out, parts
 from fedbreath.config import Config, load
 from fedbreath.errors import DataError, SiteError
 from fedbreath.features import Store
@@ -59,6 +59,52 @@ def test_seeds_meet_the_same_test_persons(phones: Prepared, tiny: Tiny) -> None:
     assert prepare(tiny.config("split.seed=7")).held_out != phones.held_out
 
 
+def test_with_validation_nobody_meets_a_test_person(phones: Prepared, tiny: Tiny) -> None:
+    config = tiny.config("split.validation=0.5")
+    found = prepare(config)
+    assert found.pool.persons == "validation"
+    assert phones.pool.persons == "test"
+    for store in found.stores:
+        name = store.site.name
+        drawn = parts(store, config)
+        assert drawn.hidden == found.hidden[name] == phones.held_out[name]
+        assert found.held_out[name] == drawn.kept_out
+        assert persons(found, name).isdisjoint(drawn.kept_out)
+    entries = found.pool.selection.entries
+    pooled = {entry.group for entry in entries}
+    scored = {e.group for e, test in zip(entries, found.pool.test, strict=True) if test}
+    drawn_all = [parts(store, config) for store in found.stores]
+    hidden = {group for drawn in drawn_all for group in drawn.hidden}
+    assert pooled.isdisjoint(hidden)
+    assert scored == {group for drawn in drawn_all for group in drawn.scored}
+    assert trained_on(found).isdisjoint(f"{s.site.name}/{g}" for s in found.stores for g in hidden)
+
+
+def test_a_sound_that_a_hidden_person_made_is_not_scored_on(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two sites hold the same files under other persons: each site hides its own."""
+    root = coswara_folder.write(tmp_path / "coswara", persons=12)
+    words = ("tasks=[coswara_cough_vs_breath]", "split.validation=0.5")
+    config = load([*SMALL, "data=coswara", f"data.root='{root}'", f"cache='{tiny.cache}'", *words],
+                  PACKAGES)  # fmt: skip
+    (site,) = config.data.build().sites()
+    twin = tuple(replace(r, subject=f"twin of {r.subject}") for r in site.recordings)
+    both: Any = [site, replace(site, name="twin", recordings=twin)]
+    monkeypatch.setattr(config.data.target, "sites", lambda _: both)
+    found = prepare(config)
+    hidden = {
+        entry.digest
+        for store in found.stores
+        for entry in store.entries
+        if entry.group in found.hidden[store.site.name]
+    }
+    assert hidden
+    assert hidden.isdisjoint(entry.digest for entry in found.pool.selection.entries)
+    for chosen in found.clients.values():
+        assert hidden.isdisjoint(entry.digest for entry in chosen.entries)
+
+
 def test_progress_ends_at_the_total(tiny: Tiny) -> None:
     told: list[tuple[int, int]] = []
     prepare(tiny.config(), progress=lambda done, total: told.append((done, total)))
@@ -106,10 +152,21 @@ def test_description_counts_what_is_there(phones: Prepared, tiny: Tiny) -> None:
         assert (site.recordings, site.subjects) == (len(recordings), len(persons))
         assert (site.groups, site.test_groups) == (len(persons), len(tested))
         assert site.test_recordings == sum(one.subject in tested for one in recordings) > 0
+        assert site.hidden_recordings == 0
         assert client.recordings == site.recordings - site.test_recordings
         assert client.subjects == len(persons - tested)
         assert sum(client.modalities.values()) == client.recordings
         assert 0 < client.seconds < site.seconds
+
+
+def test_description_counts_hidden_persons_apart(tiny: Tiny) -> None:
+    config = tiny.config("split.validation=0.5")
+    found = prepare(config)
+    for site, store in zip(describe(config, found).sites, found.stores, strict=True):
+        groups = [entry.group for entry in store.entries]
+        drawn = parts(store, config)
+        assert site.hidden_recordings == sum(group in drawn.hidden for group in groups) > 0
+        assert site.test_recordings == sum(group in drawn.kept_out for group in groups)
 
 
 def test_the_digest_of_a_site_is_of_labels_persons_and_sound(phones: Prepared, tiny: Tiny) -> None:

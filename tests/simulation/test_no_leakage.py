@@ -129,6 +129,26 @@ def test_simulated_phones(tiny: Tiny) -> None:
     every_arm(config, words, prepared)
 
 
+def test_validation_stands_in_for_test(tiny: Tiny) -> None:
+    """The same promises of the validation persons; the test persons are nowhere."""
+    words = tiny.words("data.persons=24", "split.validation=0.5")
+    config = load(words, PACKAGES)
+    prepared = prepare(config)
+    assert prepared.pool.persons == "validation"
+    sides(prepared)
+    every_arm(config, words, prepared)
+    hidden = [
+        entry
+        for store in prepared.stores
+        for entry in store.entries
+        if entry.group in prepared.hidden[store.site.name]
+    ]
+    assert hidden
+    apart(hidden, prepared.pool.selection.entries)
+    for chosen in prepared.clients.values():
+        apart(hidden, chosen.entries)
+
+
 @pytest.mark.real
 def test_real_recordings(real_data: Path, tmp_path: Path) -> None:
     """All tasks but the simulated ones, on the four sites and the one for evaluation."""
