@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fedbreath import _torchaudio, audio
+from fedbreath import _torchaudio, audio, soundfiles
 from fedbreath.audio import FrontEnd, Sound, log_mel
 from fedbreath.errors import AudioError
 from fedbreath.recording import Recording
@@ -431,6 +431,6 @@ def test_whole_numbers_are_libsndfiles_floats(name: str, subtype: str, tmp_path:
     whole = rng.integers(-(2**31), 2**31, (900, 2), dtype=np.int32)
     soundfile.write(tmp_path / name, whole, RATE, subtype=subtype)
     expected, _ = soundfile.read(tmp_path / name, dtype="float32", always_2d=True)
-    found, _ = audio._decode(tmp_path / name)
+    found, _ = soundfiles.decode(tmp_path / name)
     np.testing.assert_array_equal(found, expected.T)
     assert found.dtype == np.float32
