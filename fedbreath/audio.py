@@ -44,6 +44,16 @@ _AT_PEAK = 0.999
 _CLIPPING_FROM = 0.5
 
 
+#: Samples whose squares are added in single precision.
+_ROW = 4096
+
+#: Frames transformed at once: their spectra stay in the cache of a core.
+_BLOCK = 128
+
+#: Mel bands multiplied at once.
+_BANDS = 16
+
+
 @dataclass(frozen=True)
 class FrontEnd:
     """Parameters of the log-mel front end. ``docs/choices.md`` says what was measured.
@@ -165,10 +175,19 @@ def examine(sound: Sound) -> Condition:
     return Condition(
         seconds=round(sound.seconds, 4),
         sample_rate=sound.sample_rate,
-        level=round(float(10 * np.log10(np.square(sound.samples).mean())), 2),
+        level=round(float(10 * np.log10(_power(sound.samples))), 2),
         clipped=round(_clipped(sound.samples), 5),
         digest=xxhash.xxh3_128_hexdigest(sound.samples.data),
     )
+
+
+def _power(samples: NDArray[np.float32]) -> np.float64:
+    """The mean square; rows are added in double precision, so that length costs no accuracy."""
+    whole = len(samples) // _ROW * _ROW
+    rows, rest = samples[:whole].reshape(-1, _ROW), samples[whole:]
+    total = np.vecdot(rows, rows).sum(dtype=np.float64) + np.dot(rest, rest)
+    power: np.float64 = total / len(samples)
+    return power
 
 
 def _clipped(samples: NDArray[np.float32]) -> float:
@@ -217,11 +236,10 @@ def loudest_channel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> loudest_channel(np.array([[0.1, -0.1], [0.5, -0.5]], np.float32)).tolist()
     [0.5, -0.5]
     """
-    if len(samples) == 1:
-        return np.ascontiguousarray(samples[0])
-    power = np.square(samples, dtype=np.float64).sum(axis=1)
+    samples = np.ascontiguousarray(samples)
     # A channel with NaN wins, so that it is refused rather than passed over.
-    loudest: NDArray[np.float32] = np.ascontiguousarray(samples[int(power.argmax())])
+    index = np.argmax([_power(channel) for channel in samples]) if len(samples) > 1 else 0
+    loudest: NDArray[np.float32] = samples[index]
     return loudest
 
 
@@ -260,35 +278,39 @@ def power_spectrum(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
             f"too short: {sound.seconds:.3f} s, at least {front_end.min_seconds:g} s are needed"
         )
     samples = soxr.resample(sound.samples, sound.sample_rate, front_end.sample_rate, "HQ")
-    if front_end.level == "rms":
-        samples = samples / np.sqrt(np.square(samples).mean())
     window, _ = _tables(front_end)
-    spectrum = torch.stft(
-        torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)),
-        n_fft=front_end.fft,
-        hop_length=front_end.hop_samples,
-        win_length=front_end.window_samples,
-        window=window,
-        center=True,
-        pad_mode="reflect",
-        return_complex=True,
-    )
-    parts = torch.view_as_real(spectrum).square_()
-    power: NDArray[np.float32] = (parts[..., 0] + parts[..., 1]).T.numpy()
+    if front_end.level == "rms":
+        # Dividing the window levels every frame, at the cost of one.
+        window = window / float(np.sqrt(_power(samples)))
+    fft, hop, length = front_end.fft, front_end.hop_samples, front_end.window_samples
+    padded = np.pad(samples, fft // 2, "reflect")
+    # The window is short of the transform by as much before as after.
+    frames = torch.from_numpy(padded[(fft - length) // 2 :]).unfold(0, length, hop)
+    power = np.empty((1 + (len(padded) - fft) // hop, fft // 2 + 1), np.float32)
+    for first in range(0, len(power), _BLOCK):
+        part = power[first : first + _BLOCK]
+        spectrum = torch.fft.rfft(frames[first : first + len(part)] * window, fft).numpy()
+        np.square(spectrum.real, out=part)
+        part += np.square(spectrum.imag)
     return power
 
 
 def log_mels_of(power: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
     """Natural-log mel energies, (frames, fft // 2 + 1) -> (frames, mels)."""
     _, bank = _tables(front_end)
-    energy = torch.from_numpy(power) @ bank
+    spectrum = torch.from_numpy(power)
+    energy = torch.cat([spectrum[:, bins] @ part for bins, part in bank], dim=1)
     log: NDArray[np.float32] = energy.clamp_min_(front_end.floor).log_().numpy()
     return log
 
 
 @functools.lru_cache(maxsize=8)
-def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """The Hann window, and the mel filter bank of shape (fft // 2 + 1, mels)."""
+def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, tuple[tuple[slice, torch.Tensor], ...]]:
+    """The Hann window, and the mel filter bank in blocks of neighbouring bands.
+
+    A block is the bins on which its bands are not zero, and weights of shape (bins, bands):
+    the whole bank, (fft // 2 + 1, mels), is zero but for two bands of each bin.
+    """
     bank = _torchaudio.load().functional.melscale_fbanks(
         n_freqs=front_end.fft // 2 + 1,
         f_min=front_end.low,
@@ -298,4 +320,9 @@ def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
         norm=None,
         mel_scale="htk",
     )
-    return torch.hann_window(front_end.window_samples), bank
+    blocks = []
+    for bands in bank.split(_BANDS, dim=1):
+        used = bands.any(dim=1).nonzero().flatten().tolist()
+        bins = slice(used[0], used[-1] + 1) if used else slice(0, 0)
+        blocks.append((bins, bands[bins].contiguous()))
+    return torch.hann_window(front_end.window_samples), tuple(blocks)
