@@ -35,7 +35,7 @@ from fedbreath import audio, building
 from fedbreath.audio import FrontEnd, Sound
 from fedbreath.config import component
 from fedbreath.decoding import Readers
-from fedbreath.features import Entry, Store
+from fedbreath.features import Entry, Store, stored
 from fedbreath.recording import Recording, Site
 
 #: What is asked of the path; the run fails when one is missed.
@@ -133,7 +133,7 @@ def whole(path: Path) -> NDArray[np.float16]:
     """The whole path of one file, as a store is built: features and condition."""
     sound = audio.read(recording(path))
     audio.examine(sound)
-    return audio.log_mel(sound, FRONT_END).astype(np.float16)
+    return stored(audio.log_mel(sound, FRONT_END))
 
 
 def with_librosa(path: Path) -> NDArray[np.float32]:
@@ -163,7 +163,7 @@ def parts(files: dict[str, Path], folder: Path) -> dict[str, float]:
     )
     at_16 = Sound(signal(0, 16_000), 16_000)
     found["log-mel at 16 kHz"] = speed(lambda: audio.log_mel(at_16, FRONT_END), SECONDS)
-    frames = audio.log_mel(at_16, FRONT_END).astype(np.float16)
+    frames = stored(audio.log_mel(at_16, FRONT_END))
     with (folder / "features").open("wb") as file:
         found["write to the store"] = speed(lambda: frames.tofile(file), SECONDS)
     return found

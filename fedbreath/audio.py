@@ -2,7 +2,7 @@
 
 The chain, in order:
 
-1. decode with libsndfile (WAV, FLAC, Ogg, MP3 ...), else with FFmpeg (WebM, M4A ...);
+1. decode, by `fedbreath.soundfiles`;
 2. mono: the channel with the greatest root mean square. Channels are never averaged,
    since the two sides of a telephone call are different signals;
 3. resample to `FrontEnd.sample_rate` with soxr HQ, whose alias rejection keeps the
@@ -16,19 +16,17 @@ refused with an `AudioError` whose text is ``kind: detail``.
 """
 
 import functools
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 import xxhash
 from numpy.typing import NDArray
 
-from fedbreath import _torchaudio
+from fedbreath import _torchaudio, soundfiles
 from fedbreath.errors import AudioError
 from fedbreath.recording import Recording
 
@@ -39,27 +37,21 @@ SILENT_PEAK = 1e-4
 #: floats reach 2^31, but energies beyond would not be finite.
 LOUDEST_PEAK = 1e10
 
-#: Audio longer than this is refused: a bound on memory, far above any recording here.
-MAX_SECONDS = 3600.0
-
-#: More samples than this, over all channels, are refused: 1 GiB as float32.
-MAX_SAMPLES = 2**28
-
-#: Hz. Sample rates outside are a broken header, or sound that no lung makes.
-RATES = (1_000, 384_000)
-
 #: Magnitudes within 0.1 % of the peak count as its level ...
 _AT_PEAK = 0.999
 
 #: ... and where the peak is below this share of full scale, nothing was clipped.
 _CLIPPING_FROM = 0.5
 
-#: A stream may be this much shorter than its container says, and a second, before it counts
-#: as cut short: codecs pad, and containers round.
-_COMPLETE = 0.9
 
-#: What libsndfile says of a FLAC stream whose encoder could not know its length.
-_UNKNOWN_FRAMES = 2**63 - 1
+#: Samples whose squares are added in single precision.
+_ROW = 4096
+
+#: Frames transformed at once: their spectra stay in the cache of a core.
+_BLOCK = 128
+
+#: Mel bands multiplied at once.
+_BANDS = 16
 
 
 @dataclass(frozen=True)
@@ -183,10 +175,19 @@ def examine(sound: Sound) -> Condition:
     return Condition(
         seconds=round(sound.seconds, 4),
         sample_rate=sound.sample_rate,
-        level=round(float(10 * np.log10(np.square(sound.samples).mean())), 2),
+        level=round(float(10 * np.log10(_power(sound.samples))), 2),
         clipped=round(_clipped(sound.samples), 5),
         digest=xxhash.xxh3_128_hexdigest(sound.samples.data),
     )
+
+
+def _power(samples: NDArray[np.float32]) -> np.float64:
+    """The mean square; rows are added in double precision, so that length costs no accuracy."""
+    whole = len(samples) // _ROW * _ROW
+    rows, rest = samples[:whole].reshape(-1, _ROW), samples[whole:]
+    total = np.vecdot(rows, rows).sum(dtype=np.float64) + np.dot(rest, rest)
+    power: np.float64 = total / len(samples)
+    return power
 
 
 def _clipped(samples: NDArray[np.float32]) -> float:
@@ -209,10 +210,10 @@ def read(recording: Recording) -> Sound:
 
     Raises:
         AudioError: The file is missing, empty, not audio, truncated, longer than an hour,
-            holds values that are not finite, is silent, or beyond any bound above.
+            holds values that are not finite, is silent, or beyond a bound.
     """
     if isinstance(recording.source, Path):
-        samples, rate = _decode(recording.source)
+        samples, rate = soundfiles.decode(recording.source)
     else:
         samples, rate = recording.source()
         samples = np.atleast_2d(samples)
@@ -235,99 +236,11 @@ def loudest_channel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> loudest_channel(np.array([[0.1, -0.1], [0.5, -0.5]], np.float32)).tolist()
     [0.5, -0.5]
     """
-    if len(samples) == 1:
-        return np.ascontiguousarray(samples[0])
-    power = np.square(samples, dtype=np.float64).sum(axis=1)
+    samples = np.ascontiguousarray(samples)
     # A channel with NaN wins, so that it is refused rather than passed over.
-    loudest: NDArray[np.float32] = np.ascontiguousarray(samples[int(power.argmax())])
+    index = np.argmax([_power(channel) for channel in samples]) if len(samples) > 1 else 0
+    loudest: NDArray[np.float32] = samples[index]
     return loudest
-
-
-def _decode(path: Path) -> tuple[NDArray[np.float32], int]:
-    """Decode a file; (channels, samples) and Hz."""
-    try:
-        size = path.stat().st_size if path.is_file() else None
-    except OSError as error:
-        raise AudioError(f"missing: {error.strerror}") from None
-    if size is None:
-        raise AudioError("missing: no such file")
-    if size == 0:
-        raise AudioError("empty: the file has no bytes")
-    try:
-        file = soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        return _decode_with_ffmpeg(path, error.error_string)
-    with file:
-        claimed, rate = file.frames, file.samplerate
-        if claimed == _UNKNOWN_FRAMES:
-            return _decode_with_ffmpeg(path, "length unknown")
-        _refuse_beyond_bounds(claimed, rate, file.channels)
-        try:
-            if file.subtype == "PCM_16":
-                # The same numbers as libsndfile's own conversion, three times as fast.
-                whole = file.read(dtype="int16", always_2d=True).T
-                samples = whole * np.float32(1 / 32_768)
-            else:
-                samples = file.read(dtype="float32", always_2d=True).T
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"broken: {error.error_string}") from None
-        if samples.shape[1] < claimed or _holds_less_than_claimed(file.extra_info):
-            raise AudioError("truncated: the file holds less than its header says")
-        if claimed == 0 and file.format == "OGG":
-            # libsndfile finds the length on the last page, which a cut takes away.
-            raise AudioError("truncated: an Ogg stream without its last page")
-        return samples, rate
-
-
-def _refuse_beyond_bounds(samples: int, rate: int, channels: int) -> None:
-    """Refuse what no recording here is, before memory is taken for it."""
-    if not RATES[0] <= rate <= RATES[1]:
-        raise AudioError(f"sample rate: {rate} Hz is outside {RATES[0]} to {RATES[1]} Hz")
-    if samples / rate > MAX_SECONDS:
-        raise AudioError(f"too long: more than {MAX_SECONDS / 60:.0f} min")
-    if samples * channels > MAX_SAMPLES:
-        raise AudioError(f"too large: {samples} samples of {channels} channels")
-
-
-def _holds_less_than_claimed(log: str) -> bool:
-    """Whether libsndfile's log of a WAV or AIFF file shows a data chunk cut short.
-
-    >>> _holds_less_than_claimed("data : 96000 (should be 47978)")
-    True
-    """
-    found = re.search(r"^\s*(?:data|SSND) *: *(\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    # A recorder that wrote to a pipe could not know the size, and said "very much".
-    return found is not None and int(found[2]) < int(found[1]) < 0x7FFF_0000
-
-
-def _decode_with_ffmpeg(path: Path, first: str) -> tuple[NDArray[np.float32], int]:
-    import av  # noqa: PLC0415 - 30 ms of import that most data sets never need
-
-    try:
-        with av.open(str(path), metadata_errors="ignore") as container:
-            if not container.streams.audio:
-                raise AudioError("not audio: holds no audio stream")
-            stream = container.streams.audio[0]
-            if getattr(stream, "codec_context", None) is None:
-                raise AudioError("not audio: a kind that FFmpeg does not know")
-            rate = int(stream.rate)
-            claimed = float((stream.duration or 0) * (stream.time_base or 0))
-            resampler = av.AudioResampler(format="fltp", rate=rate)
-            blocks: list[NDArray[np.float32]] = []
-            total = 0
-            for frame in container.decode(stream):
-                for block in resampler.resample(frame):
-                    blocks.append(block.to_ndarray().astype(np.float32, copy=False))
-                    total += blocks[-1].shape[1]
-                    _refuse_beyond_bounds(total, rate, len(blocks[-1]))
-        samples = np.concatenate(blocks, axis=1) if blocks else np.empty((1, 0), np.float32)
-    except (av.FFmpegError, ValueError) as error:
-        # Its own text repeats the path, which a list of problems names already.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AudioError(f"not audio: libsndfile says {first!r}, FFmpeg says {reason!r}") from None
-    if total and total / rate < claimed * _COMPLETE - 1:
-        raise AudioError(f"truncated: {total / rate:.1f} s of the {claimed:.1f} s that it claims")
-    return samples, rate
 
 
 def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
@@ -365,35 +278,39 @@ def power_spectrum(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
             f"too short: {sound.seconds:.3f} s, at least {front_end.min_seconds:g} s are needed"
         )
     samples = soxr.resample(sound.samples, sound.sample_rate, front_end.sample_rate, "HQ")
-    if front_end.level == "rms":
-        samples = samples / np.sqrt(np.square(samples).mean())
     window, _ = _tables(front_end)
-    spectrum = torch.stft(
-        torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)),
-        n_fft=front_end.fft,
-        hop_length=front_end.hop_samples,
-        win_length=front_end.window_samples,
-        window=window,
-        center=True,
-        pad_mode="reflect",
-        return_complex=True,
-    )
-    parts = torch.view_as_real(spectrum).square_()
-    power: NDArray[np.float32] = (parts[..., 0] + parts[..., 1]).T.numpy()
+    if front_end.level == "rms":
+        # Dividing the window levels every frame, at the cost of one.
+        window = window / float(np.sqrt(_power(samples)))
+    fft, hop, length = front_end.fft, front_end.hop_samples, front_end.window_samples
+    padded = np.pad(samples, fft // 2, "reflect")
+    # The window is short of the transform by as much before as after.
+    frames = torch.from_numpy(padded[(fft - length) // 2 :]).unfold(0, length, hop)
+    power = np.empty((1 + (len(padded) - fft) // hop, fft // 2 + 1), np.float32)
+    for first in range(0, len(power), _BLOCK):
+        part = power[first : first + _BLOCK]
+        spectrum = torch.fft.rfft(frames[first : first + len(part)] * window, fft).numpy()
+        np.square(spectrum.real, out=part)
+        part += np.square(spectrum.imag)
     return power
 
 
 def log_mels_of(power: NDArray[np.float32], front_end: FrontEnd) -> NDArray[np.float32]:
     """Natural-log mel energies, (frames, fft // 2 + 1) -> (frames, mels)."""
     _, bank = _tables(front_end)
-    energy = torch.from_numpy(power) @ bank
+    spectrum = torch.from_numpy(power)
+    energy = torch.cat([spectrum[:, bins] @ part for bins, part in bank], dim=1)
     log: NDArray[np.float32] = energy.clamp_min_(front_end.floor).log_().numpy()
     return log
 
 
 @functools.lru_cache(maxsize=8)
-def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
-    """The Hann window, and the mel filter bank of shape (fft // 2 + 1, mels)."""
+def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, tuple[tuple[slice, torch.Tensor], ...]]:
+    """The Hann window, and the mel filter bank in blocks of neighbouring bands.
+
+    A block is the bins on which its bands are not zero, and weights of shape (bins, bands):
+    the whole bank, (fft // 2 + 1, mels), is zero but for two bands of each bin.
+    """
     bank = _torchaudio.load().functional.melscale_fbanks(
         n_freqs=front_end.fft // 2 + 1,
         f_min=front_end.low,
@@ -403,4 +320,9 @@ def _tables(front_end: FrontEnd) -> tuple[torch.Tensor, torch.Tensor]:
         norm=None,
         mel_scale="htk",
     )
-    return torch.hann_window(front_end.window_samples), bank
+    blocks = []
+    for bands in bank.split(_BANDS, dim=1):
+        used = bands.any(dim=1).nonzero().flatten().tolist()
+        bins = slice(used[0], used[-1] + 1) if used else slice(0, 0)
+        blocks.append((bins, bands[bins].contiguous()))
+    return torch.hann_window(front_end.window_samples), tuple(blocks)

@@ -26,7 +26,7 @@ from fedbreath.atomic import write_json
 from fedbreath.audio import FrontEnd
 from fedbreath.decoding import Readers
 from fedbreath.errors import DataError
-from fedbreath.features import StaleStoreError, Store, folder_of, key, open_store
+from fedbreath.features import StaleStoreError, Store, folder_of, key, open_store, stored
 from fedbreath.lock import locked
 from fedbreath.recording import Problem, Recording, Site
 
@@ -188,5 +188,5 @@ class _Analysis:
 
 def _analyse(recording: Recording, front_end: FrontEnd) -> _Analysis:
     sound = audio.read(recording)
-    frames = audio.log_mel(sound, front_end).astype(np.float16)
+    frames = stored(audio.log_mel(sound, front_end))
     return _Analysis(frames, asdict(audio.examine(sound)))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fedbreath import _torchaudio, audio
+from fedbreath import _torchaudio, audio, soundfiles
 from fedbreath.audio import FrontEnd, Sound, log_mel
 from fedbreath.errors import AudioError
 from fedbreath.recording import Recording
@@ -60,9 +60,12 @@ def wav(
         FrontEnd(level="none"),
         FrontEnd(level="none", window=0.064, hop=0.01, fft=2048, mels=40, low=0, high=4000),
         FrontEnd(level="none", floor=1e-2),
+        FrontEnd(level="none", window=0.0311, hop=0.0071, fft=625, mels=17),
+        FrontEnd(level="none", window=0.064, low=1000, high=1200, mels=40),
     ],
-    ids=["default", "other", "floor"],
+    ids=["default", "other", "floor", "odd", "empty bands"],
 )
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank")
 def test_log_mel_is_torchaudios(front_end: FrontEnd) -> None:
     samples = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
     reference = _torchaudio.load().transforms.MelSpectrogram(
@@ -78,6 +81,18 @@ def test_log_mel_is_torchaudios(front_end: FrontEnd) -> None:
     expected = reference.clamp_min(front_end.floor).log().T.numpy()
     found = log_mel(Sound(samples, 16_000), front_end)
     np.testing.assert_allclose(np.exp(found), np.exp(expected), rtol=1e-5)
+
+
+def test_power_is_of_the_levelled_samples() -> None:
+    """Of each frame of 512 samples under a Hann window, by a transform in double precision."""
+    samples = np.random.default_rng(2).normal(0, 0.01, 50_000)
+    levelled = np.pad(samples / np.sqrt(np.mean(samples**2)), 256, "reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(levelled, 512)[::256]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+    expected = np.abs(np.fft.rfft(frames * hann, 1024)) ** 2
+    found = audio.power_spectrum(Sound(samples.astype(np.float32), 16_000), FrontEnd())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("samples", [3200, 3327, 3328, 16_000, 16_001])
@@ -138,6 +153,13 @@ def test_the_louder_channel_is_taken_as_it_is() -> None:
         np.testing.assert_array_equal(heard(channels, RATE).samples, left)
     opposite = np.stack([left, -left])  # an average would be silence
     np.testing.assert_array_equal(heard(opposite, RATE).samples, left)
+
+
+def test_a_quiet_channel_with_nan_is_refused() -> None:
+    broken = NOISE * np.float32(0.01)
+    broken[100] = np.nan
+    with pytest.raises(AudioError, match="not finite"):
+        heard(np.stack([NOISE, broken]), RATE)
 
 
 # -- decoding -----------------------------------------------------------------------------
@@ -387,6 +409,12 @@ def test_condition_of_a_tone() -> None:
     assert found.level == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.01)
 
 
+def test_the_power_of_a_long_sound_is_exact() -> None:
+    """A sum of sixteen million squares in single precision alone is off by 6e-5."""
+    found = audio._power(np.resize(NOISE, RATE * 2001))
+    assert found == pytest.approx(np.mean(NOISE.astype(np.float64) ** 2), rel=1e-6)
+
+
 @pytest.mark.parametrize("limit", [0.99, 0.6, 0.3])
 def test_clipping_is_counted(limit: float) -> None:
     """A tone of amplitude 1 is above the limit for 1 - 2 asin(limit) / pi of the time."""
@@ -431,6 +459,6 @@ def test_whole_numbers_are_libsndfiles_floats(name: str, subtype: str, tmp_path:
     whole = rng.integers(-(2**31), 2**31, (900, 2), dtype=np.int32)
     soundfile.write(tmp_path / name, whole, RATE, subtype=subtype)
     expected, _ = soundfile.read(tmp_path / name, dtype="float32", always_2d=True)
-    found, _ = audio._decode(tmp_path / name)
+    found, _ = soundfiles.decode(tmp_path / name)
     np.testing.assert_array_equal(found, expected.T)
     assert found.dtype == np.float32

@@ -124,6 +124,14 @@ def test_a_store_holds_the_front_ends_numbers_in_float16(site: Site, tmp_path: P
     assert by_name["a.wav"].level == pytest.approx(-20, abs=0.3)
 
 
+def test_stored_is_rounded_as_numpy_rounds() -> None:
+    log_mel = np.random.default_rng(0).uniform(-20, 20, (500, 64)).astype(np.float32)
+    ties = np.array([[1 + 2**-11, 1 + 3 * 2**-11, -(2**-25), 1e-7, 65_519.9, 1e9]], np.float32)
+    for values in (log_mel, ties):
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(features.stored(values), values.astype(np.float16))
+
+
 def test_what_is_refused_is_a_problem_with_its_reason(site: Site, tmp_path: Path) -> None:
     made = prepare(site, FRONT_END, tmp_path)
     assert [r.id for r in made.site.recordings] == ["a.wav", "c.flac", "e.wav"]

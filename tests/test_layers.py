@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath", "fedbreath.errors", "fedbreath.atomic", "fedbreath.recording",
      "fedbreath._torchaudio"),
+    ("fedbreath.soundfiles",),
     ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split",
      "fedbreath.npy", "fedbreath.optimizer", "fedbreath.lock", "fedbreath.collapse"),
     ("fedbreath.config", "fedbreath.decoding"),
