@@ -26,7 +26,8 @@ import torch
 import xxhash
 from numpy.typing import NDArray
 
-from fedbreath import _torchaudio, soundfiles
+from fedbreath import _torchaudio
+from fedbreath import tracks as frame_tracks, soundfiles
 from fedbreath.errors import AudioError
 from fedbreath.recording import Recording
 
@@ -69,6 +70,7 @@ class FrontEnd:
         floor: Least mel energy before the logarithm.
         level: ``rms`` divides each recording by its root mean square; ``none`` does not.
         min_seconds: Shorter recordings are refused.
+        tracks: Whether the frame tracks (`fedbreath.tracks`) are kept beside the log-mels.
         mean: Public constant subtracted from log-mels before an encoder sees them.
         sd: Public constant that they are then divided by.
     """
@@ -83,6 +85,7 @@ class FrontEnd:
     floor: float = 1e-7
     level: Literal["rms", "none"] = "rms"
     min_seconds: float = 0.2
+    tracks: bool = True
     mean: float = 0.0
     sd: float = 6.0
 
@@ -106,6 +109,11 @@ class FrontEnd:
                 f"low and high must satisfy 0 <= low < high <= {self.sample_rate / 2:g} Hz, "
                 f"got {self.low:g} and {self.high:g}"
             )
+        if self.tracks:
+            try:
+                _ = self.grid
+            except ValueError as error:
+                raise ValueError(f"{error}; or set front_end.tracks=false") from None
 
     @property
     def window_samples(self) -> int:
@@ -116,6 +124,16 @@ class FrontEnd:
     def hop_samples(self) -> int:
         """Samples between two frames."""
         return round(self.hop * self.sample_rate)
+
+    @property
+    def grid(self) -> frame_tracks.Grid:
+        """Where frames and bins lie, for the tracks."""
+        return frame_tracks.Grid(self.sample_rate, self.fft, self.window_samples)
+
+    @property
+    def rows(self) -> int:
+        """Numbers that a store keeps of a frame: log-mels, then tracks."""
+        return self.mels + (len(frame_tracks.NAMES) if self.tracks else 0)
 
     def frames(self, seconds: float) -> int:
         """Frames of a crop of so many seconds, at least one.
@@ -257,18 +275,41 @@ def log_mel(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
     Raises:
         AudioError: Shorter than `FrontEnd.min_seconds`.
     """
-    return log_mels_of(power_spectrum(sound, front_end), front_end)
+    return log_mels_of(power_of(*frames_of(sound, front_end), front_end), front_end)
 
 
-def power_spectrum(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
-    """|STFT|^2 of a sound that was resampled and levelled.
+def analyse(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
+    """What a store keeps of a sound: the log-mels and, after them, its tracks.
 
     Args:
         sound: A mono waveform at any rate.
         front_end: The parameters.
 
     Returns:
-        Shape (frames, fft // 2 + 1), float32; frames as `log_mel` has them.
+        Shape (frames, rows), float32; frames as `log_mel` has them.
+
+    Raises:
+        AudioError: Shorter than `FrontEnd.min_seconds`.
+    """
+    frames, level = frames_of(sound, front_end)
+    power = power_of(frames, level, front_end)
+    log = log_mels_of(power, front_end)
+    if not front_end.tracks:
+        return log
+    found = frame_tracks.of(frames / level, torch.from_numpy(power), front_end.grid)
+    return np.concatenate([log, found.numpy()], axis=1)
+
+
+def frames_of(sound: Sound, front_end: FrontEnd) -> tuple[torch.Tensor, float]:
+    """The samples under each window, resampled, and the level to divide them by.
+
+    Args:
+        sound: A mono waveform at any rate.
+        front_end: The parameters.
+
+    Returns:
+        A view of shape (frames, window_samples), float32, not yet levelled nor windowed, with
+        frames as `log_mel` has them; and the level.
 
     Raises:
         AudioError: Shorter than `FrontEnd.min_seconds`.
@@ -278,15 +319,20 @@ def power_spectrum(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
             f"too short: {sound.seconds:.3f} s, at least {front_end.min_seconds:g} s are needed"
         )
     samples = soxr.resample(sound.samples, sound.sample_rate, front_end.sample_rate, "HQ")
-    window, _ = _tables(front_end)
-    if front_end.level == "rms":
-        # Dividing the window levels every frame, at the cost of one.
-        window = window / float(np.sqrt(_power(samples)))
+    level = float(np.sqrt(_power(samples))) if front_end.level == "rms" else 1.0
     fft, hop, length = front_end.fft, front_end.hop_samples, front_end.window_samples
     padded = np.pad(samples, fft // 2, "reflect")
     # The window is short of the transform by as much before as after.
     frames = torch.from_numpy(padded[(fft - length) // 2 :]).unfold(0, length, hop)
-    power = np.empty((1 + (len(padded) - fft) // hop, fft // 2 + 1), np.float32)
+    return frames[: 1 + (len(padded) - fft) // hop], level
+
+
+def power_of(frames: torch.Tensor, level: float, front_end: FrontEnd) -> NDArray[np.float32]:
+    """|STFT|^2, (frames, window_samples) -> (frames, fft // 2 + 1)."""
+    window, _ = _tables(front_end)
+    # Dividing the window levels every frame, at the cost of one.
+    window, fft = window / level, front_end.fft
+    power = np.empty((len(frames), fft // 2 + 1), np.float32)
     for first in range(0, len(power), _BLOCK):
         part = power[first : first + _BLOCK]
         spectrum = torch.fft.rfft(frames[first : first + len(part)] * window, fft).numpy()

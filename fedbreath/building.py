@@ -105,7 +105,7 @@ def _build(
         (partial / "features.f16").open("ab") as features,
         (partial / "journal.jsonl").open("ab") as journal,
     ):
-        features.truncate(offset * front_end.mels * 2)
+        features.truncate(offset * front_end.rows * 2)
         writer = _Writer(features, journal)
         for recording, result in decoding.each(site.recordings[len(done) :], job, readers):
             row: Row = {"id": recording.id}
@@ -162,7 +162,7 @@ def _resume(partial: Path, site: Site, front_end: FrontEnd) -> list[Row]:
     journal, features = partial / "journal.jsonl", partial / "features.f16"
     done: list[Row] = []
     if journal.exists() and features.exists():
-        held = features.stat().st_size // (front_end.mels * 2)
+        held = features.stat().st_size // (front_end.rows * 2)
         offset = 0
         lines = journal.read_bytes().split(b"\n")
         for line, recording in zip(lines, site.recordings, strict=False):
@@ -180,7 +180,7 @@ def _resume(partial: Path, site: Site, front_end: FrontEnd) -> list[Row]:
 
 @dataclass(frozen=True)
 class _Analysis:
-    """What is kept of one recording: frames of shape (frames, mels), and its condition."""
+    """What is kept of one recording: frames of shape (frames, rows), and its condition."""
 
     frames: NDArray[np.float16]
     condition: dict[str, Any]
@@ -188,5 +188,5 @@ class _Analysis:
 
 def _analyse(recording: Recording, front_end: FrontEnd) -> _Analysis:
     sound = audio.read(recording)
-    frames = stored(audio.log_mel(sound, front_end))
+    frames = stored(audio.analyse(sound, front_end))
     return _Analysis(frames, asdict(audio.examine(sound)))

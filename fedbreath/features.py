@@ -1,8 +1,9 @@
 """The feature store: one memory-mapped float16 file of log-mels and an index per site.
 
 A store is a folder ``<site>-<key>`` with two files. ``features.f16`` holds the frames of
-all recordings one after another, shape (total frames, mels), float16, so that a random
-crop costs one slice and no decoding. ``index.json`` holds, per recording, its offset
+all recordings one after another, shape (total frames, rows), float16, so that a random
+crop costs one slice and no decoding; a frame's row is its log-mels and, after them, its
+tracks (`fedbreath.tracks`). ``index.json`` holds, per recording, its offset
 and length in frames and its `audio.Condition`, and what was refused and why. The key is a
 digest of the front end and of every source (size and time of a file, the parameters of a
 simulated sound): a store made from anything else is stale and refused by `open_store`.
@@ -29,7 +30,7 @@ from fedbreath.errors import DataError
 from fedbreath.recording import Problem, Recording, Site
 
 #: Raised whenever the stored numbers would differ for the same input.
-FORMAT = 2
+FORMAT = 3
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -76,7 +77,7 @@ class Store:
             out of its recordings.
         front_end: The parameters that made the features.
         entries: One per recording, in the site's order.
-        features: Memory map of shape (total frames, mels), float16.
+        features: Memory map of shape (total frames, rows), float16.
     """
 
     site: Site
@@ -135,12 +136,18 @@ class Selection:
             for i in chosen
         ]
 
-    def log_mel(self, index: int) -> NDArray[np.float16]:
-        """All frames of one recording, not normalised, shape (frames, mels)."""
+    def frames(self, index: int) -> NDArray[np.float16]:
+        """All frames of one recording, not normalised, shape (frames, rows)."""
         features, offset, frames = self._spans[index]
         return features[offset : offset + frames]
 
-    def crops(self, indices: Ints, frames: int, rng: np.random.Generator) -> Floats:
+    def log_mel(self, index: int) -> NDArray[np.float16]:
+        """The log-mels of one recording, not normalised, shape (frames, mels)."""
+        return self.frames(index)[:, : self.parts[0][0].front_end.mels]
+
+    def crops(
+        self, indices: Ints, frames: int, rng: np.random.Generator, rows: int | None = None
+    ) -> Floats:
         """One random crop of each named recording, not normalised.
 
         A recording shorter than the crop is repeated to fill it, from a random phase.
@@ -149,22 +156,24 @@ class Selection:
             indices: Positions in the selection, shape (B,).
             frames: Length of a crop.
             rng: Draws the starts.
+            rows: The first so many numbers of a frame; None means the log-mels.
 
         Returns:
-            Shape (B, frames, mels), float32.
+            Shape (B, frames, rows), float32.
         """
-        mels = self.parts[0][0].front_end.mels
+        if rows is None:
+            rows = self.parts[0][0].front_end.mels
         spans = [self._spans[i] for i in indices.tolist()]
         lengths = np.array([length for _, _, length in spans], np.int64)
         slack = np.where(lengths >= frames, lengths - frames + 1, lengths)
         starts = rng.integers(0, slack).tolist()
-        out = np.empty((len(spans), frames, mels), np.float16)
+        out = np.empty((len(spans), frames, rows), np.float16)
         for k, (features, offset, length) in enumerate(spans):
             first = offset + starts[k]
             if length >= frames:
-                out[k] = features[first : first + frames]
+                out[k] = features[first : first + frames, :rows]
             else:
-                out[k] = features[offset + (starts[k] + np.arange(frames)) % length]
+                out[k] = features[offset + (starts[k] + np.arange(frames)) % length, :rows]
         # As in `stored`.
         crops: Floats = torch.from_numpy(out).float().numpy()
         return crops
@@ -231,14 +240,14 @@ def open_store(folder: Path, site: Site, front_end: FrontEnd) -> Store:
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise StaleStoreError(f"{folder} is no complete feature store: {error!r}") from None
     total = sum(entry.frames for entry in entries)
-    if size != total * front_end.mels * 2:
+    if size != total * front_end.rows * 2:
         raise StaleStoreError(f"{folder}/features.f16 has {size} bytes, not what its index says")
     kept = dataclasses.replace(
         site,
         recordings=tuple(e.recording for e in entries),
         problems=site.problems + problems,
     )
-    shape = (total, front_end.mels)
+    shape = (total, front_end.rows)
     features: NDArray[np.float16] = (
         np.memmap(folder / "features.f16", np.float16, "r", shape=shape)
         if total
@@ -262,7 +271,13 @@ def _entries(rows: Sequence[dict[str, Any]], site: Site) -> tuple[Entry, ...]:
 
 
 def normalise(crops: Floats, front_end: FrontEnd) -> Floats:
-    """Centre and scale log-mels in place by the front end's public constants."""
-    crops -= front_end.mean
-    crops /= front_end.sd
+    """Centre and scale log-mels in place by the front end's public constants.
+
+    Args:
+        crops: Shape (..., rows); tracks, which have scales of their own, are left as they are.
+        front_end: Gives the constants.
+    """
+    log_mels = crops[..., : front_end.mels]
+    log_mels -= front_end.mean
+    log_mels /= front_end.sd
     return crops

@@ -90,7 +90,8 @@ def test_power_is_of_the_levelled_samples() -> None:
     frames = np.lib.stride_tricks.sliding_window_view(levelled, 512)[::256]
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
     expected = np.abs(np.fft.rfft(frames * hann, 1024)) ** 2
-    found = audio.power_spectrum(Sound(samples.astype(np.float32), 16_000), FrontEnd())
+    sound, front_end = Sound(samples.astype(np.float32), 16_000), FrontEnd()
+    found = audio.power_of(*audio.frames_of(sound, front_end), front_end)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
 

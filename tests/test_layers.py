@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Lowest first. What stands in one line does not import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath", "fedbreath.errors", "fedbreath.atomic", "fedbreath.recording",
-     "fedbreath._torchaudio"),
+     "fedbreath._torchaudio", "fedbreath.tracks"),
     ("fedbreath.soundfiles",),
     ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split",
-     "fedbreath.npy", "fedbreath.optimizer", "fedbreath.lock", "fedbreath.collapse"),
+     "fedbreath.npy", "fedbreath.optimizer", "fedbreath.lock", "fedbreath.collapse", "fedbreath.descriptors"),
     ("fedbreath.config", "fedbreath.decoding"),
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.privacy",
      "fedbreath.site"),

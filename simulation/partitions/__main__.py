@@ -72,7 +72,7 @@ def silent(site: Site) -> Store:
     """A store of a site's recordings whose sound nobody asks for."""
     front_end = load((), PACKAGES).front_end
     entries = tuple(Entry(r, 0, 0, 0.0, front_end.sample_rate, 0.0) for r in site.recordings)
-    return Store(site, front_end, entries, np.zeros((0, front_end.mels), np.float16))
+    return Store(site, front_end, entries, np.zeros((0, front_end.rows), np.float16))
 
 
 def _draw_panel(
