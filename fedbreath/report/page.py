@@ -22,6 +22,7 @@ from fedbreath.report import clients, curves, figures, folder, mixtures, tables
 from fedbreath.report.participation import participation
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
+    alone,
     decimal,
     duration,
     hours,
@@ -101,7 +102,8 @@ def _context(records: Records) -> dict[str, Any]:
         "started": _day(records.run.started),
         "rounds": records.rounds,
         "traffic": megabytes(records.rounds),
-        "share": kept_share(scores) if scores else "",
+        "alone": alone(records),
+        "share": kept_share(scores) if scores and not alone(records) else "",
         "forest": figures.forest(scores) if scores else None,
         "blocks": tables.blocks(scores) if scores else (),
         "losses": curves.losses(records.rounds),
