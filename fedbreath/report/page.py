@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 
 from fedbreath.atomic import write_text
-from fedbreath.report import clients, curves, figures, folder, mixtures, tables
+from fedbreath.report import clients, curves, figures, folder, mixtures, signs, tables
 from fedbreath.report.participation import participation
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
@@ -108,6 +108,9 @@ def _context(records: Records) -> dict[str, Any]:
         "blocks": tables.blocks(scores) if scores else (),
         "losses": curves.losses(records.rounds),
         "probes": curves.probes(records.probes, titles),
+        "signs": signs.table(records.rounds),
+        "signs_sentence": signs.sentence(records.rounds),
+        "alarm": signs.alarm(records.rounds),
         "participation": participation(records.rounds, [c.name for c in data.clients]),
         "failures": failures(records),
         "listed": LISTED,
