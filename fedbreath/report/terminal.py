@@ -45,7 +45,8 @@ def summary(out: Path) -> Group:
 def _numbers(records: Records) -> str:
     clients, run = records.data.clients, records.run
     failed = sum(len(r.failures) for r in records.rounds)
-    parts = [f"{len(records.rounds)} rounds", f"{len(clients)} clients", f"{failed} failures"]
+    held = f"{len(clients)} {'client' if len(clients) == 1 else 'clients'}"
+    parts = [f"{len(records.rounds)} rounds", held, f"{failed} failures"]
     parts.append(f"{sum(c.recordings for c in clients):,} recordings")
     parts.append("not finished" if run.seconds is None else duration(run.seconds))
     return " · ".join(parts)
