@@ -5,12 +5,89 @@ embeddings that use a few directions only. Four numbers show it; none needs a la
 is a statistic of many recordings: under privacy they belong on public sound, or on
 released weights.
 
-All take embeddings of shape (N, D) and compute in double precision.
+All take embeddings of shape (N, D) and compute in double precision. `warning` judges two of
+them, spread and effective rank, beside those of the network before training.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+#: Below these an encoder has collapsed, whatever it started from: directions that lie within
+#: half a degree of each other, and fewer directions than two.
+LEAST_SPREAD, LEAST_RANK = 0.01, 2.0
+
+#: And below this share of what it started with. Half would be too strict: early in contrastive
+#: training spread falls to an eighth of the untrained network's and comes back, and an encoder
+#: that has learnt may use a third of the directions of one that has not.
+LEAST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The four numbers of one encoder; null where they are not finite.
+
+    Attributes:
+        spread: `spread` of the embeddings.
+        effective_rank: `effective_rank` of the embeddings.
+        alignment: `alignment` of two views of each sound.
+        uniformity: `uniformity` of the embeddings.
+    """
+
+    spread: float | None
+    effective_rank: float | None
+    alignment: float | None
+    uniformity: float | None
+
+
+def signs(first: Tensor, second: Tensor) -> Signs:
+    """All four numbers of the embeddings of two views.
+
+    Args:
+        first: Embeddings of one view of each sound, shape (N, D), N at least 2.
+        second: Those of another view, in the same order.
+
+    Raises:
+        ValueError: No batches of embeddings, of different shape, or of one sound.
+    """
+    # Infinity would become a direction of its own, and NaN stops the decomposition.
+    if not (torch.isfinite(first).all() and torch.isfinite(second).all()):
+        return Signs(None, None, None, None)
+    return Signs(spread(first), effective_rank(first), alignment(first, second), uniformity(first))
+
+
+def warning(now: Signs, start: Signs | None = None) -> str:
+    """Why an encoder's representations count as collapsed; "" where they do not.
+
+    Spread and effective rank are judged, against `LEAST_SPREAD` and `LEAST_RANK` and against
+    `LEAST_SHARE` of the start's. Alignment and uniformity are not: which values are good
+    hangs on the sounds and on the views.
+
+    Args:
+        now: The encoder in question.
+        start: The same network before training; None judges by the fixed bounds alone.
+
+    >>> warning(Signs(0.3, 20.0, 0.1, -2.0), Signs(0.25, 50.0, 0.02, -0.4))
+    ''
+    >>> warning(Signs(0.004, 20.0, 0.0, 0.0))
+    'spread 0.004, below 0.01'
+    """
+    before = start or Signs(None, None, None, None)
+    judged = (
+        ("spread", LEAST_SPREAD, now.spread, before.spread),
+        ("effective rank", LEAST_RANK, now.effective_rank, before.effective_rank),
+    )
+    found = []
+    for name, least, value, was in judged:
+        if value is None:
+            return "embeddings that are not finite"
+        if value < least:
+            found.append(f"{name} {value:.2g}, below {least:g}")
+        elif was is not None and value < LEAST_SHARE * was:
+            found.append(f"{name} {value:.2g}, below a tenth of the {was:.2g} at the start")
+    return "; ".join(found)
 
 
 def spread(embeddings: Tensor) -> float:

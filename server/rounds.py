@@ -2,13 +2,15 @@
 
 Flower's ``Strategy.start`` always begins at round one and keeps no checkpoint, so the
 loop is ours; whom to call and how to aggregate stay the strategy's. The order at the end
-of a round is: append the round to ``rounds.jsonl``, then replace the checkpoint. A kill
-between the two leaves a line too many, which the next start takes away.
+of a round is: look for signs of collapse where it is time to, append the round to
+``rounds.jsonl``, then replace the checkpoint. A kill between the last two leaves a line too
+many, which the next start takes away.
 """
 
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,9 +18,12 @@ from flwr.app import ArrayRecord, ConfigRecord
 from flwr.serverapp import Grid
 from torch import Tensor
 
+from fedbreath import collapse
 from fedbreath.atomic import write_text
+from fedbreath.collapse import Signs
 from fedbreath.config import Config
 from fedbreath.errors import UserError
+from fedbreath.monitor import Monitor
 from fedbreath.pretraining import Learner, distance
 from fedbreath.report import folder as records
 from fedbreath.report.records import Failure, Participant, RoundRecord
@@ -55,12 +60,18 @@ def federate(
     if state is None:
         state = Checkpoint(0, config.digest, Learner(config, warm=True).shared_state())
     _forget_after(folder / "rounds.jsonl", state.number)
+    monitor = Monitor(config)
+    start = monitor.look(state.weights) if state.number == 0 else _signs_at_start(folder)
     observe(state.number, state.weights)
     names: dict[int, str] = {}
     for number in range(state.number + 1, config.rounds + 1):
         wait_for_clients(grid, strategy, config.patience.connect)
         weights, record = _round(grid, strategy, config, number, state.weights, names)
-        records.append(folder, record)
+        signs = monitor.look(weights) if monitor.due(number) else None
+        before = start if number == 1 else None
+        records.append(folder, replace(record, signs=signs, signs_before=before))
+        if signs is not None:
+            _tell(folder, number, signs, start)
         state = Checkpoint(number, config.digest, weights)
         checkpoints.write(folder, state)
         observe(number, weights)
@@ -99,6 +110,23 @@ def _round(
         bytes_down=size_of(sent) * len(called),
         bytes_up=sum(reply.size for reply in usable),
     )
+
+
+def _signs_at_start(folder: Path) -> Signs | None:
+    """What the first round's record says of the start, None in one that does not."""
+    first = records.first_round(folder)
+    return first.signs_before if first else None
+
+
+def _tell(folder: Path, number: int, signs: Signs, start: Signs | None) -> None:
+    """Log an encoder's signs, and a warning where it has collapsed."""
+    why = collapse.warning(signs, start)
+    if why:
+        log.warning(
+            "%s, after round %d: the representations have COLLAPSED (%s)", folder, number, why
+        )
+    else:
+        log.info("%s, after round %d: %s", folder, number, signs)
 
 
 def _participant(reply: Reply) -> Participant:

@@ -1,16 +1,14 @@
 """What the federation is compared with, and how each arm is trained and scored.
 
 Every trained arm is a federation run by the same engine: centralised training is one
-client that has all recordings and takes as many steps as all clients together, and each
-local-only encoder is one site alone with its own steps. So every arm has checkpoints,
-resumes, starts from the same weights, and leaves out the same test persons.
+client that has all recordings (``partition=pooled``) and takes as many steps as all clients
+together, and each local-only encoder is one site alone with its own steps. So every arm has
+checkpoints, resumes, starts from the same weights, and leaves out the same test persons.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +27,7 @@ from server import checkpoints
 from server.rounds import Observer
 from simulation import PACKAGES
 from simulation.data import Prepared
+from simulation.partitions import pooled
 
 Kind = Literal["federated", "centralised", "local", "random", "features", "control"]
 
@@ -84,7 +83,7 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
     arms = [
         Arm(
             "federated",
-            "Federated",
+            "Federated" if count > 1 else "Pretrained",
             "federated",
             overrides,
             rounds * called * steps,
@@ -139,7 +138,7 @@ def clients_of(arm: Arm, prepared: Prepared) -> dict[str, Selection]:
     """Who trains in an arm."""
     clients = dict(prepared.clients)
     if arm.kind == "centralised":
-        return {"pooled": reduce(add, clients.values())}
+        return pooled.Pooled(pooled.Config()).clients(clients)
     if arm.kind == "local":
         name = arm.name.removeprefix("local:")
         return {name: clients[name]}
@@ -197,20 +196,15 @@ def _embeddings(arm: Arm, config: Config, prepared: Prepared, folder: Path) -> A
         yield embedding.embed(encoder_of(config, checkpoint.weights), selection, seconds)
 
 
-def build_encoder(config: Config, seed: int) -> Encoder:
-    """The untrained encoder of a seed."""
-    return encoders.build(config.encoder, config.front_end.mels, seed, warm=False)
+def build_encoder(config: Config, seed: int, *, warm: bool = False) -> Encoder:
+    """The untrained encoder of a seed; `warm` gives the one that the run starts from."""
+    return encoders.build(config.encoder, config.front_end.mels, seed, warm=warm)
 
 
 def encoder_of(config: Config, weights: Mapping[str, Tensor]) -> Encoder:
     """The encoder with a round's weights."""
     encoder = build_encoder(config, config.seed)
-    own = {
-        name.removeprefix("encoder."): tensor
-        for name, tensor in weights.items()
-        if name.startswith("encoder.")
-    }
-    encoder.load_state_dict(own)
+    encoders.restore(encoder, weights)
     return encoder
 
 

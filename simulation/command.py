@@ -26,6 +26,7 @@ Settings are written key=value, in any number and order:
 
   python -m simulation                                   simulated phones, no files needed
   python -m simulation data=real data.root=/recordings   four real data sets as four sites
+  python -m simulation partition=pooled                  the same in one place, centralised
   python -m simulation rounds=40 training.steps=4        any value of the configuration
   python -m simulation resume=runs/2026-01-31-120000     go on where a run was stopped
   python -m simulation experiment=smoke out=/tmp/smoke   does it work here? seconds

@@ -43,8 +43,8 @@ class Curve:
     def __call__(self, number: int, weights: Mapping[str, Tensor]) -> None:
         """Probe when it is time to, unless this round has been probed already.
 
-        The start (round 0) is probed with the first round that is: it is the untrained
-        network of the run's seed, and training need not wait for it.
+        The start (round 0) is probed with the first round that is: it is the network of the
+        run's seed, or of the file that it starts from, and training need not wait for it.
         """
         if self._done is None:
             self._done = self._forget_after(number)
@@ -52,7 +52,7 @@ class Curve:
         if not due or number in {0, *self._done} or not self.prepared.pool.tasks:
             return
         if 0 not in self._done:
-            self._probe(0, build_encoder(self.config, self.config.seed))
+            self._probe(0, build_encoder(self.config, self.config.seed, warm=True))
         self._probe(number, encoder_of(self.config, weights))
 
     def _probe(self, number: int, encoder: Encoder) -> None:

@@ -6,7 +6,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedbreath.collapse import alignment, effective_rank, spread, uniformity
+from fedbreath.collapse import (
+    Signs,
+    alignment,
+    effective_rank,
+    signs,
+    spread,
+    uniformity,
+    warning,
+)
 
 
 def random(rows: int = 50, size: int = 8, seed: int = 0) -> NDArray[np.float64]:
@@ -144,3 +152,58 @@ def test_what_is_no_batch_is_refused(x: Tensor) -> None:
 def test_views_of_different_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"one shape, got \(3, 4\) and \(2, 4\)"):
         alignment(torch.zeros(3, 4), torch.zeros(2, 4))
+
+
+# -- all four, and what they say ---------------------------------------------------------
+
+
+def test_the_signs_are_the_four_numbers() -> None:
+    first, second = torch.from_numpy(random()), torch.from_numpy(random(seed=1))
+    assert signs(first, second) == Signs(
+        spread(first), effective_rank(first), alignment(first, second), uniformity(first)
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_signs_of_what_is_not_finite_are_absent(value: float) -> None:
+    broken = torch.from_numpy(random())
+    broken[3, 2] = value
+    for pair in ((broken, torch.ones(50, 8)), (torch.ones(50, 8), broken)):
+        found = signs(*pair)
+        assert found == Signs(None, None, None, None)
+        assert warning(found) == "embeddings that are not finite"
+
+
+START = Signs(0.3, 40.0, 0.1, -0.4)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (Signs(0.3, 40.0, 0.1, -0.4), ""),
+        (Signs(0.031, 4.1, 0.0, 0.0), ""),
+        (Signs(0.029, 40.0, 0.1, -0.4), "spread 0.029, below a tenth of the 0.3 at the start"),
+        (Signs(0.3, 3.9, 0.1, -0.4), "effective rank 3.9, below a tenth of the 40 at the start"),
+        (Signs(0.009, 40.0, 0.1, -0.4), "spread 0.009, below 0.01"),
+        (Signs(0.3, 1.9, 0.1, -0.4), "effective rank 1.9, below 2"),
+        (Signs(0.0, 0.0, 0.0, 0.0), "spread 0, below 0.01; effective rank 0, below 2"),
+    ],
+)
+def test_the_warning_by_hand(now: Signs, expected: str) -> None:
+    assert warning(now, START) == expected
+
+
+def test_without_a_start_the_fixed_bounds_are_left() -> None:
+    assert warning(Signs(0.011, 2.1, 0.0, 0.0)) == ""
+    assert warning(Signs(0.011, 2.1, 0.0, 0.0), Signs(None, None, None, None)) == ""
+    assert warning(Signs(0.009, 2.1, 0.0, 0.0)) == "spread 0.009, below 0.01"
+
+
+def test_embeddings_that_are_alike_are_a_collapse_whatever_their_length() -> None:
+    same = torch.from_numpy(random(1)).expand(50, 8)
+    near = same + 1e-3 * torch.from_numpy(random())
+    line = torch.linspace(-1, 1, 50).unsqueeze(1) * torch.from_numpy(random(1))
+    for scale in (1e-6, 1.0, 1e6):
+        for embeddings in (same, near, line):
+            assert warning(signs(scale * embeddings, scale * embeddings))
+        assert not warning(signs(scale * torch.from_numpy(random()), torch.ones(50, 8)))

@@ -147,7 +147,7 @@ def test_a_site_without_a_usable_recording_is_an_empty_store(site: Site, tmp_pat
     for empty in (refused, replace(site, recordings=())):
         made = prepare(empty, FRONT_END, tmp_path)
         assert len(made.select()) == 0
-        assert made.features.shape == (0, 16)
+        assert made.features.shape == (0, FRONT_END.rows)
 
 
 # -- stale stores --------------------------------------------------------------------------

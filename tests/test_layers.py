@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.privacy",
      "fedbreath.site"),
     ("fedbreath.building", "fedbreath.objectives"),
-    ("fedbreath.pretraining", "fedbreath.downstream"),
+    ("fedbreath.pretraining", "fedbreath.monitor", "fedbreath.downstream"),
     ("fedbreath.report", "fedbreath.release", "strategies"),
     ("fedbreath.datacheck",),
     ("fedbreath.data_command", "client", "server"),

@@ -67,7 +67,7 @@ def probes(records: Sequence[ProbeRecord], titles: dict[str, str]) -> Drawing | 
         axis="AUROC",
         label="AUROC of the global encoder over the rounds",
         caption=(
-            "The global encoder frozen after some rounds and probed; round 0 is untrained. "
+            "The global encoder frozen after some rounds and probed; round 0 is where it started. "
             + (f"Median of {len(series)} tasks; the band is their range. " if many else "")
             + "Without intervals: small moves are noise."
         ),

@@ -60,13 +60,15 @@ def forest(scores: ScoresRecord) -> Drawing | None:
         return None
     shown = [arm for arm in scores.arms if arm.kind in _STYLES]
     told = [f"{g.title}: {_spoken(g)}" for g in groups]
+    federated = next((a.title.lower() for a in shown if a.kind == "federated"), "federated")
+    minus = plain(f"{federated} − untrained", 30)
     return drawing(
         "forest",
-        lambda width: _draw_forest(groups, width),
+        lambda width: _draw_forest(groups, minus, width),
         label=f"AUROC by task with 95 % intervals. {'; '.join(told)}.",
         caption=(
             f"Signs are AUROC on the {scores.persons} persons, bars are 95 % intervals over them; "
-            "the dashed line is chance. The number is federated minus untrained, paired on the "
+            f"the dashed line is chance. The number is {federated} minus untrained, paired on the "
             "same persons: set in bold where its interval leaves out 0."
         ),
         keys=tuple(_keyed(arm) for arm in shown),
@@ -125,7 +127,7 @@ def _detail(task: TaskFacts, persons: str) -> str:
     return ", ".join(parts)
 
 
-def _draw_forest(groups: Sequence[_Group], width: float) -> Figure:
+def _draw_forest(groups: Sequence[_Group], minus: str, width: float) -> Figure:
     phone = width == PHONE
     head = 46 if phone else 12
     heights = [max(40, head + 13 * len(g.points) + 12) for g in groups]
@@ -137,7 +139,7 @@ def _draw_forest(groups: Sequence[_Group], width: float) -> Figure:
     axes.set_yticks([])
     _set_score_axis(axes, [p for g in groups for _, p in g.points])
     if not phone:
-        write(axes, "federated − untrained", (1, 0), shift=(24, 10), role="muted")
+        write(axes, minus, (1, 0), shift=(24, 10), role="muted")
     top = 0.0
     for group, used in zip(groups, heights, strict=True):
         _draw_group(axes, group, top, head, used, phone)

@@ -75,6 +75,15 @@ def read(folder: Path) -> Records:
     )
 
 
+def first_round(folder: Path) -> RoundRecord | None:
+    """The record of a run's first round, None before there is one.
+
+    Raises:
+        UserError: It is malformed.
+    """
+    return next(_read_lines(folder, RoundRecord, absent_is_fine=True), None)
+
+
 def _read_one(folder: Path, kind: type[R]) -> R:
     path = folder / _FILES[kind]
     return _parse(kind, _text(path), str(path))

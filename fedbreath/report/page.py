@@ -18,10 +18,11 @@ from typing import Any
 import jinja2
 
 from fedbreath.atomic import write_text
-from fedbreath.report import clients, curves, figures, folder, mixtures, tables
+from fedbreath.report import clients, curves, figures, folder, mixtures, signs, tables
 from fedbreath.report.participation import participation
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
+    alone,
     decimal,
     duration,
     hours,
@@ -101,11 +102,15 @@ def _context(records: Records) -> dict[str, Any]:
         "started": _day(records.run.started),
         "rounds": records.rounds,
         "traffic": megabytes(records.rounds),
-        "share": kept_share(scores) if scores else "",
+        "alone": alone(records),
+        "share": kept_share(scores) if scores and not alone(records) else "",
         "forest": figures.forest(scores) if scores else None,
         "blocks": tables.blocks(scores) if scores else (),
         "losses": curves.losses(records.rounds),
         "probes": curves.probes(records.probes, titles),
+        "signs": signs.table(records.rounds),
+        "signs_sentence": signs.sentence(records.rounds),
+        "alarm": signs.alarm(records.rounds),
         "participation": participation(records.rounds, [c.name for c in data.clients]),
         "failures": failures(records),
         "listed": LISTED,

@@ -18,6 +18,8 @@ is an AUROC with a 95 % interval.
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fedbreath.collapse import Signs
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -201,7 +203,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """A line of rounds.jsonl; ``norm`` is the L2 norm of the global change."""
+    """A line of rounds.jsonl.
+
+    Attributes:
+        number: From 1.
+        participants: Whose updates entered.
+        failures: Whose did not.
+        norm: L2 norm of the global change.
+        seconds: From the call to the new weights.
+        bytes_down: Sent to the clients.
+        bytes_up: Sent by them.
+        signs: Of collapse, of the encoder after the round; null where none was due.
+        signs_before: Of the encoder that the run started from; with the first round alone.
+    """
 
     number: int
     participants: tuple[Participant, ...]
@@ -210,6 +224,8 @@ class RoundRecord:
     seconds: float
     bytes_down: int
     bytes_up: int
+    signs: Signs | None = None
+    signs_before: Signs | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from fedbreath.report import folder
+from fedbreath.report import folder, signs
 from fedbreath.report.records import Records, ScoresRecord
 from fedbreath.report.tables import ordered
 from fedbreath.report.wording import decimal, duration, interval, verdict
@@ -22,7 +22,8 @@ def summary(out: Path) -> Group:
         out: The run's folder.
 
     Returns:
-        The verdict, a line of numbers, the headline scores, and the privacy statement.
+        The verdict, a warning where representations collapsed, a line of numbers, the
+        headline scores, and the privacy statement.
 
     Raises:
         UserError: A record is missing or malformed.
@@ -32,6 +33,8 @@ def summary(out: Path) -> Group:
     parts: list[Text | Table] = [Text(said.text, style=_COLOURS[said.tone])]
     if said.aside:
         parts.append(Text(said.aside))
+    if alarm := signs.alarm(records.rounds):
+        parts.append(Text(f"WARNING: {alarm}", style="bold red"))
     parts.append(Text(_numbers(records), style="dim"))
     if records.scores and records.scores.scores:
         parts.append(_table(records.scores))
@@ -42,7 +45,8 @@ def summary(out: Path) -> Group:
 def _numbers(records: Records) -> str:
     clients, run = records.data.clients, records.run
     failed = sum(len(r.failures) for r in records.rounds)
-    parts = [f"{len(records.rounds)} rounds", f"{len(clients)} clients", f"{failed} failures"]
+    held = f"{len(clients)} {'client' if len(clients) == 1 else 'clients'}"
+    parts = [f"{len(records.rounds)} rounds", held, f"{failed} failures"]
     parts.append(f"{sum(c.recordings for c in clients):,} recordings")
     parts.append("not finished" if run.seconds is None else duration(run.seconds))
     return " · ".join(parts)

@@ -90,9 +90,15 @@ def difference(
     return next(found, None)
 
 
+def alone(records: Records) -> bool:
+    """Whether one client held everything: then nothing was federated."""
+    return len(records.data.clients) == 1
+
+
 def verdict(records: Records) -> Verdict:
-    """Say in one sentence whether federated pretraining was worth it."""
+    """Say in one sentence whether pretraining was worth it."""
     scores = records.scores
+    what = "Pretraining in one place" if alone(records) else "Federated pretraining"
     if not records.rounds:
         return Verdict("open", "No round has finished yet: there is nothing to judge.", "")
     if scores is None:
@@ -103,33 +109,33 @@ def verdict(records: Records) -> Verdict:
         return Verdict("open", text, _why_skipped(scores))
     gained = difference(scores, "federated", "mean")
     if gained is None:
-        text = "Federated pretraining was not compared with the same network untrained."
+        text = f"{what} was not compared with the same network untrained."
         return Verdict("open", text, "No paired difference of the means is recorded.")
     count = sum(task.in_mean for task in scores.tasks)
     aside = f"Mean over {count} {'task' if count == 1 else 'tasks'}."
-    if tone(gained) != "loss":  # a network that was harmed keeps no share of anything
+    # A network that was harmed keeps no share of anything, and one place has all of it.
+    if tone(gained) != "loss" and not alone(records):
         aside = f"{aside} {_share(scores)}".strip()
     if scores.persons == "validation":
         aside = f"{aside} {_CHOOSING}"
-    return Verdict(tone(gained), _sentence(gained), aside)
+    return Verdict(tone(gained), _sentence(what, gained), aside)
 
 
-def _sentence(gained: Difference) -> str:
+def _sentence(what: str, gained: Difference) -> str:
     bounds = change(gained, "AUROC")
     match tone(gained):
         case "gain":
-            return f"Federated pretraining gained {bounds} over the same network untrained."
+            return f"{what} gained {bounds} over the same network untrained."
         case "loss":
             lost = bounds.removeprefix("−")
-            return f"Federated pretraining lost {lost} against the same network untrained."
+            return f"{what} lost {lost} against the same network untrained."
         case "noise":
             return (
-                f"Federated pretraining made a difference of {bounds} to the same "
-                "network untrained: within noise."
+                f"{what} made a difference of {bounds} to the same network untrained: within noise."
             )
     return (
-        f"Federated pretraining changed AUROC by {decimal(gained.value, sign=True)} against the "
-        "same network untrained; without an interval this shows nothing."
+        f"{what} changed AUROC by {decimal(gained.value, sign=True)} against the same network "
+        "untrained; without an interval this shows nothing."
     )
 
 

@@ -48,3 +48,11 @@ def test_a_run_without_scores_has_a_summary(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"run\.json is missing"):
         summary(tmp_path)
+
+
+def test_one_client_is_no_federation(tmp_path: Path) -> None:
+    text = printed(tmp_path, sample.records(1))
+    assert "24 rounds · 1 client · " in text
+    assert "Pretraining in one place gained" in text
+    assert "share of" not in text
+    assert "of the centralised gain" not in text

@@ -1,6 +1,8 @@
 import json
+import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from fedbreath.config import Config, load
 from fedbreath.errors import UserError
+from fedbreath.monitor import Monitor
 from fedbreath.pretraining import Learner
 from server import checkpoints
 from server.app import PACKAGES
@@ -272,3 +275,67 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="resume with the settings"):
         run(tmp_path, {1: adds(1)}, config("rounds=4"))
     assert (tmp_path / checkpoints.NAME).read_bytes() == before
+
+
+# -- signs of collapse -------------------------------------------------------------------
+
+
+def lets_collapse(message: Message) -> Message:
+    """A node whose weights say the same of every recording."""
+    sent = message.content.array_records["arrays"].to_torch_state_dict()
+    weights = ArrayRecord({name: 0 * tensor for name, tensor in sent.items()})
+    return Message(content(weights, {"num-examples": 1, "steps": 1}), reply_to=message)
+
+
+def looked_at(folder: Path) -> dict[int, bool]:
+    """Rounds to whether the encoder was looked at after them; 0 is the start."""
+    written = lines(folder)
+    assert all(line["signs_before"] is None for line in written[1:])
+    found = {line["number"]: line["signs"] is not None for line in written}
+    return {0: written[0]["signs_before"] is not None, **found}
+
+
+def test_the_encoder_is_looked_at_when_it_is_time_to(tmp_path: Path) -> None:
+    run(tmp_path, {1: adds(0.01)}, config("evaluation.every=2", "rounds=5"))
+    assert looked_at(tmp_path) == {0: True, 1: False, 2: True, 3: False, 4: True, 5: True}
+    signs = lines(tmp_path)[4]["signs"]
+    assert set(signs) == {"spread", "effective_rank", "alignment", "uniformity"}
+    assert signs == asdict(Monitor(config()).look(checkpoint_of(tmp_path).weights))
+    before = lines(tmp_path)[0]["signs_before"]
+    assert before == asdict(Monitor(config()).look(Learner(config()).shared_state()))
+
+
+def checkpoint_of(folder: Path) -> Checkpoint:
+    digest = config("evaluation.every=2", "rounds=5").digest
+    found = checkpoints.read(folder, digest)
+    assert found is not None
+    return found
+
+
+def test_a_collapse_is_logged_against_the_start_also_after_a_kill(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = config("evaluation.every=1")
+    with caplog.at_level(logging.WARNING, "fedbreath.server"):
+        run(tmp_path / "well", {1: adds(0.01)}, chosen)
+        assert caplog.messages == []
+        with pytest.raises(KilledError):
+            run(tmp_path / "ill", {1: adds(0.01), 2: dies_at(2, 0.01)}, chosen)
+        start = lines(tmp_path / "ill")[0]["signs_before"]
+        run(tmp_path / "ill", {1: lets_collapse}, chosen)
+    assert lines(tmp_path / "ill")[0]["signs_before"] == start
+    assert [m.partition(", ")[2] for m in caplog.messages] == [
+        f"after round {n}: the representations have COLLAPSED "
+        "(spread 0, below 0.01; effective rank 0, below 2)"
+        for n in (2, 3)
+    ]
+
+
+def test_a_run_that_was_begun_before_anybody_looked_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        run(tmp_path, {1: dies_at(2, 0.01)})
+    path = tmp_path / "rounds.jsonl"
+    (old,) = lines(tmp_path)
+    path.write_text(json.dumps({k: v for k, v in old.items() if "signs" not in k}) + "\n")
+    run(tmp_path, {1: adds(0.01)})
+    assert [line.get("signs") is None for line in lines(tmp_path)] == [True, True, False]

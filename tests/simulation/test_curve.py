@@ -23,7 +23,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         asked.append(encoder)
         return encoder
 
-    monkeypatch.setattr(module, "build_encoder", lambda config, seed: 0)
+    monkeypatch.setattr(module, "build_encoder", lambda config, seed, **_: 0)
     monkeypatch.setattr(module, "encoder_of", lambda config, weights: int(weights["n"]))
     monkeypatch.setattr(embedding, "embed", embed)
     monkeypatch.setattr(

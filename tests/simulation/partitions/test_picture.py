@@ -14,9 +14,9 @@ def test_the_command_writes_a_picture(tmp_path: Path) -> None:
     assert 20_000 < len(content) < 200_000
 
 
-def test_every_partition_is_in_it() -> None:
+def test_every_partition_of_several_clients_is_in_it() -> None:
     assert {word for _, asked in PANELS for word in asked.split() if "=" in word} >= {
-        f"partition={name}" for name in choices("partition")
+        f"partition={name}" for name in choices("partition") if name != "pooled"
     }
 
 
