@@ -26,8 +26,8 @@ import torch
 import xxhash
 from numpy.typing import NDArray
 
-from fedbreath import _torchaudio
-from fedbreath import tracks as frame_tracks, soundfiles
+from fedbreath import _torchaudio, soundfiles
+from fedbreath import tracks as frame_tracks
 from fedbreath.errors import AudioError
 from fedbreath.recording import Recording
 

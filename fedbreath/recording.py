@@ -22,6 +22,21 @@ WaveformSource = Callable[[], tuple[NDArray[np.float32], int]]
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that was heard within a recording, as its data set annotates it.
+
+    Attributes:
+        start: From the recording's start, s.
+        end: From the recording's start, s.
+        kind: The data set's own word.
+    """
+
+    start: float
+    end: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One recording and what is known about it.
 
@@ -39,6 +54,9 @@ class Recording:
         block: Where no person is known: what a split must keep together (the take a
             clip was cut from, a run of neighbouring files). None means the recording
             stands alone.
+        events: What was heard when, where the data set says.
+        span: The part that is meant, from and to in s; None is the whole, which is all that
+            data sets yield.
 
     >>> Recording("a.wav", Path("a.wav"), "demo", None, "cough", {}).group
     'a.wav'
@@ -52,6 +70,8 @@ class Recording:
     labels: Mapping[str, str] = field(default_factory=dict)
     device: str | None = None
     block: str | None = None
+    events: tuple[Event, ...] = ()
+    span: tuple[float, float] | None = None
 
     @property
     def group(self) -> str:

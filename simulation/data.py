@@ -77,7 +77,8 @@ def prepare(
     stores = without_leaks(without_leaks(stores, hidden), kept_out)
     clients, left_out = _clients(config, stores, kept_out)
     tasks = {name: component.build() for name, component in config.tasks.items()}
-    pool = benchmark.gather(stores, kept_out, tasks, config.evaluation.min_subjects, hidden)
+    least, seconds = config.evaluation.min_subjects, config.views.seconds
+    pool = benchmark.gather(stores, kept_out, tasks, least, hidden, seconds)
     return Prepared(stores, kept_out, clients, left_out, pool, hidden)
 
 

@@ -5,6 +5,7 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import astuple
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -133,7 +134,12 @@ def _site(store: Store, held_out: frozenset[str], hidden: frozenset[str]) -> r.S
 def _digest(store: Store) -> str:
     """What the run saw of a site: a changed label, person or sample changes it."""
     known = [(entry.recording, entry.digest) for entry in store.entries]
-    return digest([[one.id, one.subject, one.device, dict(one.labels), d] for one, d in known])
+    return digest(
+        [
+            [one.id, one.subject, one.device, dict(one.labels), d, [astuple(e) for e in one.events]]
+            for one, d in known
+        ]
+    )
 
 
 def _client(name: str, selection: Selection, mixture_of: str) -> r.ClientFacts:

@@ -11,7 +11,8 @@ another test set. The repository holds the same tree once more under ``releases/
 been read under one name is not read again. Older copies say ``train_wav``, or
 ``Classification/valid_classification_wav/2023``. In 2022 the annotations of test recordings
 lie in subfolders for patients new to the test (inter) and known (intra). Since 2024 the
-annotations hold events and no label of the record.
+annotations hold events and no label of the record. An event has a type, and its start and
+end in ms.
 
 ``Patient Summary/`` is optional: three tables of the patients, for 2022, 2023 and 2024, with
 the disease, and of pneumonia whether it was severe. Each is read for the recordings of its
@@ -35,7 +36,7 @@ from fedbreath.datasets import Provenance
 from fedbreath.datasets.labels import Cell, known, sex, word, years
 from fedbreath.datasets.layout import files, gather, identify, locate, read_csv, read_json, unique
 from fedbreath.errors import DataError
-from fedbreath.recording import Problem, Recording, Site
+from fedbreath.recording import Event, Problem, Recording, Site
 
 PROVENANCE: Provenance = "real files"
 
@@ -118,7 +119,7 @@ class SprSound:
                 nobody[identify(take.path.parent, root)] += 1
                 continue
             try:
-                recordings.append(_recording(item, take, annotation, patients))
+                recordings.append(_recording(item, take, annotation, patients, problems))
             except ValueError as error:
                 problems.append(Problem(item, str(error)))
         problems += [
@@ -255,6 +256,7 @@ def _recording(
     take: _Take,
     annotation: Path | None,
     patients: dict[tuple[str, str], Labels],
+    problems: list[Problem],
 ) -> Recording:
     if annotation is None:
         raise ValueError(f"no annotation: there is no {take.path.stem}.json")
@@ -262,7 +264,12 @@ def _recording(
     kind = annotation.parent.name.partition("_")[0]
     if kind in ("inter", "intra"):
         labels["test_kind"] = kind
-    labels |= _annotation_labels(annotation)
+    record, heard = _annotated(annotation)
+    events = [event for event in map(_timed, heard) if event is not None]
+    if missing := len(heard) - len(events):
+        problems.append(Problem(item, f"event left out: {missing} without a start before its end"))
+    counts = Counter(event["type"].strip() for event in heard)
+    labels |= record | {f"event:{kind}": str(counts[kind]) for kind in sorted(counts)}
     return Recording(
         id=item,
         source=take.path,
@@ -271,11 +278,12 @@ def _recording(
         modality="lung",
         labels={name: value for name, value in labels.items() if value},
         device="Yunting model II",
+        events=tuple(events),
     )
 
 
-def _annotation_labels(path: Path) -> Labels:
-    """The record's label, where it has one, and how many events of each type were heard."""
+def _annotated(path: Path) -> tuple[Labels, list[dict[str, Any]]]:
+    """The record's label, where it has one, and the events that were heard."""
     try:
         content = read_json(path)
     except DataError as error:
@@ -293,10 +301,19 @@ def _annotation_labels(path: Path) -> Labels:
     events = content.get("event_annotation")
     if not isinstance(events, list) or not all(_is_event(event) for event in events):
         raise ValueError(f"bad annotation: {path.name} has no list of events with a type")
-    counts = Counter(event["type"].strip() for event in events)
-    return labels | {f"event:{kind}": str(counts[kind]) for kind in sorted(counts)}
+    return labels, events
 
 
 def _is_event(event: Any) -> bool:
     kind = event.get("type") if isinstance(event, dict) else None
     return isinstance(kind, str) and kind.isprintable() and kind.strip() != ""
+
+
+def _timed(event: dict[str, Any]) -> Event | None:
+    """An event whose times, in ms and mostly strings, make sense."""
+    try:
+        start, end = (float(event[key]) / 1000 for key in ("start", "end"))
+    except (LookupError, TypeError, ValueError):
+        return None
+    inside = 0 <= start < end < float("inf")
+    return Event(start, end, event["type"].strip()) if inside else None

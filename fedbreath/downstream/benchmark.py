@@ -7,7 +7,7 @@ recording device and the site can be told. Where `Pool.persons` says validation,
 persons are what is called test here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 
 from fedbreath.downstream import probe
 from fedbreath.downstream.classification import Classification
+from fedbreath.downstream.events import at_events
 from fedbreath.downstream.score import auroc
-from fedbreath.features import Selection, Store
+from fedbreath.features import Entry, Selection, Store
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Persons = Literal["test", "validation"]
+
+#: A store and positions in it.
+Part = tuple[Store, tuple[int, ...]]
 
 #: Controls are read at one moderate strength of regularisation.
 _CONTROL_STRENGTH = (1e-2,)
@@ -30,12 +34,12 @@ _CONTROL_STRENGTH = (1e-2,)
 
 @dataclass(frozen=True)
 class TaskData:
-    """A task's recordings and its split.
+    """A task's recordings, or windows around events, and its split.
 
     Attributes:
         name: The task's YAML name.
         task: The rule.
-        rows: Positions in the pool of all recordings, shape (N,).
+        rows: Positions in the pool of all items, shape (N,).
         labels: Classes, shape (N,).
         groups: Group of each recording, made unique over sites: what folds keep together.
         units: What is counted and resampled: the person, or the recording itself where
@@ -66,10 +70,10 @@ class TaskData:
 
 @dataclass(frozen=True)
 class Pool:
-    """Every recording that some task uses, and the tasks over it.
+    """Every recording, and window around an event, that some task uses; the tasks over them.
 
     Attributes:
-        selection: The recordings; embeddings have its order.
+        selection: The items; embeddings have its order.
         tasks: Tasks that can be scored.
         skipped: Task name and reason, for those that cannot.
         sites: Index of each recording's site, shape (P,).
@@ -108,6 +112,7 @@ def gather(
     tasks: Mapping[str, Classification],
     min_subjects: int,
     hidden: Mapping[str, frozenset[str]] | None = None,
+    seconds: float = 1.0,
 ) -> Pool:
     """Fix who is trained and tested on, for every task.
 
@@ -118,14 +123,19 @@ def gather(
         min_subjects: Test persons (recordings where no person is known) that every class needs.
         hidden: Site name to the groups that are in no pool: the test groups, while those
             held out are validation groups.
+        seconds: Length of a window around an event, s.
     """
     hidden = hidden or {}
     persons: Persons = "validation" if any(hidden.values()) else "test"
     wanted = {t.config.dataset for t in tasks.values()}
     used = [s for s in stores if any(r.dataset in wanted for r in s.site.recordings)]
-    selection = Selection(tuple(_usable(s, wanted, hidden.get(s.site.name)) for s in used))
-    sites = np.repeat(np.arange(len(used)), [len(chosen) for _, chosen in selection.parts])
-    names = [used[i].site.name for i in sites]
+    out = [hidden.get(s.site.name, frozenset()) for s in used]
+    parts = [_recordings(s, wanted, o) for s, o in zip(used, out, strict=True)]
+    parts += [_events(s, tasks.values(), o, seconds) for s, o in zip(used, out, strict=True)]
+    selection = Selection(tuple(parts))
+    names = [store.site.name for store, chosen in parts for _ in chosen]
+    order = {store.site.name: i for i, store in enumerate(used)}
+    sites = np.array([order[name] for name in names], np.int64)
     recordings = [e.recording for e in selection.entries]
     own = [e.group for e in selection.entries]
     groups = tuple(f"{n}/{g}" for n, g in zip(names, own, strict=True))
@@ -154,18 +164,32 @@ def gather(
     return Pool(selection, tuple(ready), tuple(skipped), sites, test, groups, persons)
 
 
-def _usable(
-    store: Store, datasets: set[str], hidden: frozenset[str] | None
-) -> tuple[Store, tuple[int, ...]]:
+def _recordings(store: Store, datasets: set[str], hidden: frozenset[str]) -> Part:
     """A store and the recordings of these data sets in it, those of hidden groups left out."""
-    out = hidden or frozenset()
-    return store.select(lambda e: e.recording.dataset in datasets and e.group not in out).parts[0]
+    inside = store.select(lambda e: e.recording.dataset in datasets and e.group not in hidden)
+    return inside.parts[0]
+
+
+def _events(
+    store: Store, tasks: Iterable[Classification], hidden: frozenset[str], seconds: float
+) -> Part:
+    """The windows around a store's events that some task has a class for."""
+    about = [task for task in tasks if task.config.items == "events"]
+    if not about:
+        return store, ()
+
+    def used(entry: Entry) -> bool:
+        labels = (task.label_of(entry.recording) for task in about)
+        return entry.group not in hidden and any(label is not None for label in labels)
+
+    return at_events(store, seconds).select(used).parts[0]
 
 
 def _unfit(data: TaskData, min_subjects: int, persons: Persons) -> str:
     """Why a task cannot be scored; empty when it can."""
     if not len(data.rows):
-        return f"no recordings of data set {data.task.config.dataset} in this run"
+        config = data.task.config
+        return f"no {config.items} of data set {config.dataset} in this run"
     unit = "subjects" if data.by_subject else "recordings"
     for side, mask, least in ((persons, data.test, min_subjects), ("training", ~data.test, 2)):
         for k, name in enumerate(data.task.config.classes):
@@ -197,8 +221,16 @@ def score(pool: Pool, embeddings: NDArray[np.float32], controls: bool = True) ->
             device[data.name] = _decodability(inputs, data.devices, data.test, data.groups)
     site = None
     if controls:
-        site = _decodability(embeddings, [str(s) for s in pool.sites], pool.test, pool.groups)
+        site = _site(pool, embeddings)
     return ArmScores(scores, device, site)
+
+
+def _site(pool: Pool, embeddings: NDArray[np.float32]) -> float | None:
+    """AUROC of telling the site from whole recordings."""
+    whole = np.flatnonzero([e.recording.span is None for e in pool.selection.entries])
+    names = [str(pool.sites[i]) for i in whole]
+    groups = [pool.groups[i] for i in whole]
+    return _decodability(embeddings[whole], names, pool.test[whole], groups)
 
 
 def values(pool: Pool, scores: Mapping[str, Floats]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A classification task: which recordings, which label, which values make which class."""
+"""A classification task: which recordings or events, which label, which values make a class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,10 @@ from typing import Literal
 from fedbreath.recording import Recording
 
 Family = Literal["symptom", "disease", "severity", "smoker", "sex", "sound"]
+
+#: What scores are averaged by, in a table's order.
+Group = Literal["lung", "cough", "kind", "person"]
+Items = Literal["recordings", "events"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class Config:
             recordings with other values are left out.
         modalities: Modalities to use; empty means all.
         headline: Whether this is the task a study looks at first.
+        group: With which tasks its score is averaged: lung sounds, coughs, kinds of sound,
+            or what a person is or has.
+        items: What has a class: whole recordings, or windows of fixed length around
+            annotated events, whose kind is the label ``event``.
     """
 
     title: str
@@ -31,6 +39,8 @@ class Config:
     classes: Mapping[str, tuple[str, ...]]
     modalities: tuple[str, ...] = ()
     headline: bool = False
+    group: Group = "person"
+    items: Items = "recordings"
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -50,8 +60,10 @@ class Classification:
         }
 
     def label_of(self, recording: Recording) -> int | None:
-        """The index of a recording's class; None when the recording is not of this task."""
+        """The index of an item's class; None when the recording, or window, is not of this task."""
         config = self.config
+        if (recording.span is not None) != (config.items == "events"):
+            return None
         if recording.dataset != config.dataset:
             return None
         if config.modalities and recording.modality not in config.modalities:

@@ -7,7 +7,7 @@ intervals resample persons (groups) with replacement, and all arms of a task sha
 resamples, which makes their differences paired.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,28 +52,50 @@ def weighted_auroc(scores: Floats, labels: Ints, weights: Floats) -> Floats:
     return mean
 
 
-def resamples(groups: Sequence[str], labels: Ints, count: int, seed: int) -> Floats:
+def resamples(
+    groups: Sequence[str],
+    labels: Ints,
+    count: int,
+    seed: int | Sequence[int],
+    everyone: Collection[str] = (),
+) -> Floats:
     """Recording weights of `count` bootstrap samples over groups; (count, M).
 
     Samples in which a class is missing are drawn again: the AUROC is undefined there.
 
+    Args:
+        groups: Of each recording, shape (M,).
+        labels: Classes, shape (M,).
+        count: Samples.
+        seed: Of the draws.
+        everyone: The groups that are drawn from, by default those of the recordings. Tasks
+            that name the same ones meet the same samples, but for those drawn again.
+
     Raises:
         ValueError: Fewer than two classes, or a class that hardly any sample contains.
     """
-    names, position = np.unique(np.asarray(groups), return_inverse=True)
-    rng = np.random.default_rng([seed, len(names)])
+    names = np.unique([*groups, *everyone])
+    position = np.searchsorted(names, np.asarray(groups))
     classes = np.unique(labels)
     if len(classes) < 2:
         raise ValueError(f"AUROC needs two classes, got {len(classes)}")
+    shared, again = (np.random.default_rng([*np.atleast_1d(seed), len(names), k]) for k in (0, 1))
     kept: list[Floats] = []
-    for _ in range(20 * count):
-        drawn = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
-        weights = drawn[position].astype(np.float64)
-        if all(weights[labels == k].any() for k in classes):
-            kept.append(weights)
-            if len(kept) == count:
-                return np.stack(kept)
-    raise ValueError("a class is missing from nearly every bootstrap sample")
+    left = 20 * count
+    for _ in range(count):
+        weights = _drawn(shared, len(names))[position]
+        while any(not weights[labels == k].any() for k in classes):
+            if left == 0:
+                raise ValueError("a class is missing from nearly every bootstrap sample")
+            left -= 1
+            weights = _drawn(again, len(names))[position]
+        kept.append(weights)
+    return np.stack(kept)
+
+
+def _drawn(rng: np.random.Generator, count: int) -> Floats:
+    """How often each of `count` groups is in one sample of as many."""
+    return np.bincount(rng.integers(0, count, count), minlength=count).astype(np.float64)
 
 
 def interval(draws: Floats) -> tuple[float, float]:

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fedbreath.report.averages import Average, averages
 from fedbreath.report.records import (
     Arm,
     Mean,
@@ -44,7 +45,7 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class _Group:
-    """One task (or the mean) in the forest plot."""
+    """One task (or a mean) in the forest plot."""
 
     title: str
     detail: str
@@ -86,23 +87,26 @@ def _keyed(arm: Arm) -> Key:
 
 def _groups(scores: ScoresRecord) -> list[_Group]:
     arms = [(arm.name, _keyed(arm)) for arm in scores.arms if arm.kind in _STYLES]
-    means = {m.arm: m for m in scores.means}
+    means = {(m.arm, m.over): m for m in scores.means}
     found = {(s.arm, s.task): s for s in scores.scores}
-    in_mean = sum(task.in_mean for task in scores.tasks)
-    top = tuple((key, means[name]) for name, key in arms if name in means)
-    groups = [
-        _group(
-            scores,
-            "mean",
-            "Mean of one task" if in_mean == 1 else f"Mean of {in_mean} tasks",
-            "each task counts once",
-            top,
-        )
-    ]
+    groups = []
+    for average in averages(scores.tasks):
+        name = average.name
+        of_means = tuple((key, means[arm, name]) for arm, key in arms if (arm, name) in means)
+        groups.append(_group(scores, name, *_named(average), of_means))
     for task in sorted(scores.tasks, key=lambda t: (not t.headline, not t.in_mean)):
         points = tuple((k, found[n, task.name]) for n, k in arms if (n, task.name) in found)
         groups.append(_group(scores, task.name, task.title, _detail(task, scores.persons), points))
     return groups
+
+
+def _named(average: Average) -> tuple[str, str]:
+    """The title and the detail of a mean."""
+    if average.name != "mean":
+        return f"Mean: {average.title[0].lower()}{average.title[1:]}", average.says
+    count = len(average.tasks)
+    title = "Mean of one task" if count == 1 else f"Mean of {count} tasks"
+    return title, "each task counts once"
 
 
 def _group(

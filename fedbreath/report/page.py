@@ -106,6 +106,7 @@ def _context(records: Records) -> dict[str, Any]:
         "share": kept_share(scores) if scores and not alone(records) else "",
         "forest": figures.forest(scores) if scores else None,
         "blocks": tables.blocks(scores) if scores else (),
+        "comparisons": tables.comparisons(scores) if scores else None,
         "losses": curves.losses(records.rounds),
         "probes": curves.probes(records.probes, titles),
         "signs": signs.table(records.rounds),

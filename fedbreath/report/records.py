@@ -257,6 +257,9 @@ class TaskFacts:
         protocol: ``inductive`` if pretraining saw none of the task's test persons.
         label_from_device: AUROC of predicting the label from the device alone.
         note: Anything a reader must know.
+        group: With which tasks it is averaged; "" where that was not recorded.
+        items: What has a class, and is counted as recordings above: whole recordings, or
+            windows around annotated events.
     """
 
     name: str
@@ -274,6 +277,8 @@ class TaskFacts:
     protocol: Literal["inductive", "transductive"]
     label_from_device: float | None
     note: str
+    group: str = ""
+    items: Literal["recordings", "events"] = "recordings"
 
 
 @dataclass(frozen=True)
@@ -314,7 +319,7 @@ class TaskScore:
 
 @dataclass(frozen=True)
 class Difference:
-    """Paired difference ``arm - against`` on a task, or on the "mean" of the tasks."""
+    """Paired difference ``arm - against`` on a task, or on a mean: "mean", "mean:lung" ..."""
 
     arm: str
     against: str
@@ -326,12 +331,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Mean:
-    """AUROC of an arm averaged over the tasks that enter the mean."""
+    """AUROC of an arm averaged over tasks; ``over`` is an `averages.Average`'s name."""
 
     arm: str
     value: float
     low: float | None
     high: float | None
+    over: str = "mean"
 
 
 @dataclass(frozen=True)
@@ -382,7 +388,7 @@ class ScoresRecord:
         used_arms = [s.arm for s in self.scores] + [m.arm for m in self.means]
         used_arms += [name for d in self.differences for name in (d.arm, d.against)]
         used_tasks = [s.task for s in self.scores]
-        used_tasks += [d.task for d in self.differences if d.task != "mean"]
+        used_tasks += [d.task for d in self.differences if d.task.partition(":")[0] != "mean"]
         for kind, known, used in (("arm", arms, used_arms), ("task", tasks, used_tasks)):
             for name in used:
                 if name not in known:

@@ -1,11 +1,13 @@
 """Class scores of all arms -> AUROC with intervals, paired differences, the ratio.
 
-All arms of a task share the bootstrap samples over test persons, so differences between
-arms are paired. The mean is over tasks whose recordings name their person; the rest
-stand beside it "by recording". An arm that stands for several seeds (the untrained
-network) has the mean over seeds as its value, inside every bootstrap sample too.
+All arms of a task share the bootstrap samples over test persons, and so do all tasks of a
+data set, whose persons are the same: differences between arms are paired, and the interval
+of a mean over tasks is one over persons. `averages` says which means there are. An arm that
+stands for several seeds (the untrained network) has the mean over seeds as its value, inside
+every bootstrap sample too.
 """
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from fedbreath.downstream.benchmark import ArmScores, Pool, TaskData, label_from_device
 from fedbreath.downstream.score import interval, resamples, weighted_auroc
+from fedbreath.report.averages import averages
 from fedbreath.report.records import (
     Arm,
     Difference,
@@ -56,15 +59,17 @@ def summarise(
         count: Bootstrap samples.
     """
     # Row 0 of every column is the plain score, the rest are bootstrap samples.
-    columns = {data.name: _columns(data, arms, results, count) for data in pool.tasks}
-    averaged = [d.name for d in pool.tasks if d.by_subject]
+    columns = {d.name: _columns(d, pool, arms, results, count) for d in pool.tasks}
+    facts = tuple(_facts(d, pretrained_on) for d in pool.tasks)
     means = {
-        arm.name: np.mean([columns[t][arm.name] for t in averaged], axis=0)
-        for arm in arms
-        if averaged
+        average.name: {
+            arm.name: np.mean([columns[task][arm.name] for task in average.tasks], axis=0)
+            for arm in arms
+        }
+        for average in averages(facts)
     }
     return ScoresRecord(
-        tasks=tuple(_facts(d, pretrained_on) for d in pool.tasks),
+        tasks=facts,
         skipped=tuple(SkippedTask(name, reason) for name, reason in pool.skipped),
         arms=tuple(arms),
         scores=tuple(
@@ -72,21 +77,34 @@ def summarise(
             for d in pool.tasks
             for arm in arms
         ),
-        differences=_differences(columns, means),
-        means=tuple(Mean(name, *_with_interval(draws)) for name, draws in means.items()),
-        ratio=_ratio(means),
+        differences=_differences({**columns, **means}),
+        means=tuple(
+            Mean(arm, *_with_interval(draws), over)
+            for over, by_arm in means.items()
+            for arm, draws in by_arm.items()
+        ),
+        ratio=_ratio(means.get("mean", {})),
         persons=pool.persons,
     )
 
 
 def _columns(
     data: TaskData,
+    pool: Pool,
     arms: Sequence[Arm],
     results: Mapping[str, Sequence[ArmScores]],
     count: int,
 ) -> dict[str, Floats]:
     labels = data.labels[data.test]
-    drawn = resamples(data.units_of(data.test), labels, count, _SEED)
+    dataset = data.task.config.dataset
+    everyone = {
+        unit
+        for task in pool.tasks
+        if task.task.config.dataset == dataset
+        for unit in task.units_of(task.test)
+    }
+    seed = (_SEED, zlib.crc32(dataset.encode()))
+    drawn = resamples(data.units_of(data.test), labels, count, seed, everyone)
     weights = np.concatenate([np.ones((1, len(labels))), drawn])
     return {
         arm.name: np.mean(
@@ -136,15 +154,15 @@ def _facts(data: TaskData, pretrained_on: frozenset[str]) -> TaskFacts:
         protocol="transductive" if seen else "inductive",
         label_from_device=label_from_device(data),
         note="" if data.by_subject else "by recording: the data set names no persons",
+        group=config.group,
+        items=config.items,
     )
 
 
-def _differences(
-    columns: Mapping[str, Mapping[str, Floats]], means: Mapping[str, Floats]
-) -> tuple[Difference, ...]:
+def _differences(columns: Mapping[str, Mapping[str, Floats]]) -> tuple[Difference, ...]:
     found = []
     for arm, against in _PAIRS:
-        for task, draws in [*columns.items(), ("mean", means)]:
+        for task, draws in columns.items():
             if arm in draws and against in draws:
                 paired = draws[arm] - draws[against]
                 found.append(Difference(arm, against, task, *_with_interval(paired)))

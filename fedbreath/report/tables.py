@@ -1,6 +1,7 @@
 """The score table: every arm on every task, with the controls beside each score.
 
-Tasks are dealt to blocks of a few columns, so that a block fits a page of paper. More
+The means come first, then the tasks, dealt to blocks of a few columns, so that a block fits
+a page of paper. A second table holds the paired differences between arms, of the means. More
 than a handful of local-only arms become one row of minimum, median and maximum, and
 stand in full below.
 """
@@ -9,8 +10,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fedbreath.report.averages import averages
 from fedbreath.report.records import Arm, Difference, Mean, ScoresRecord, TaskFacts, TaskScore
-from fedbreath.report.wording import decimal, difference, interval, tone
+from fedbreath.report.wording import change, decimal, difference, interval, tone
 
 COLUMNS = 5
 LOCAL_ROWS = 8
@@ -18,11 +20,12 @@ LOCAL_ROWS = 8
 
 @dataclass(frozen=True)
 class Column:
-    """A task, or the mean (``task`` None), as a heading."""
+    """A task, or a mean (``task`` None), as a heading; ``note`` says what a mean is of."""
 
     name: str
     title: str
     task: TaskFacts | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,47 @@ class Block:
 
 
 def blocks(scores: ScoresRecord) -> tuple[Block, ...]:
-    """Lay out the score table, the mean first, then headline tasks, then the others."""
+    """Lay out the score table, the means first, then headline tasks, then the others."""
+    means = _means(scores)
     columns = [Column(t.name, t.title, t) for t in ordered(scores.tasks)]
-    if scores.means:
-        columns.insert(0, Column("mean", "Mean", None))
+    # Several means are a table of their own.
+    parts = [means, columns] if len(means) > 1 else [means + columns]
     found = _results(scores)
-    groups = [columns[i : i + COLUMNS] for i in range(0, len(columns), COLUMNS)]
-    return tuple(_block(scores, found, group) for group in groups)
+    return tuple(
+        _block(scores, found, part[i : i + COLUMNS])
+        for part in parts
+        for i in range(0, len(part), COLUMNS)
+    )
+
+
+def _means(scores: ScoresRecord) -> list[Column]:
+    stated = {mean.over for mean in scores.means}
+    return [
+        Column(a.name, a.title, None, a.says) for a in averages(scores.tasks) if a.name in stated
+    ]
+
+
+def comparisons(scores: ScoresRecord) -> Block | None:
+    """The paired differences between arms, of each mean; None where there are none."""
+    columns = _means(scores)
+    titles = {arm.name: arm.title for arm in scores.arms}
+    pairs = dict.fromkeys((d.arm, d.against) for d in scores.differences)
+    rows = []
+    for arm, against in pairs:
+        paired = [difference(scores, arm, column.name, against) for column in columns]
+        if any(paired):
+            cells = tuple(_change(one) for one in paired)
+            rows.append(Row(f"{titles[arm]} − {titles[against]}", "", "", cells))
+    return Block(tuple(columns), tuple(rows), ()) if rows else None
+
+
+def _change(paired: Difference | None) -> Cell:
+    if paired is None:
+        return Cell()
+    value, _, bounds = change(paired).partition(" (")
+    sure = tone(paired)
+    mark = sure if sure in ("gain", "loss") else ""
+    return Cell(value, bounds.rstrip(")"), mark=mark, order=f"{paired.value:.6f}")
 
 
 def ordered(tasks: Sequence[TaskFacts]) -> list[TaskFacts]:
@@ -83,7 +120,7 @@ _Results = dict[tuple[str, str], TaskScore | Mean]
 
 def _results(scores: ScoresRecord) -> _Results:
     found: _Results = {(s.arm, s.task): s for s in scores.scores}
-    return found | {(m.arm, "mean"): m for m in scores.means}
+    return found | {(m.arm, m.over): m for m in scores.means}
 
 
 def _block(scores: ScoresRecord, found: _Results, columns: list[Column]) -> Block:

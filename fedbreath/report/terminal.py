@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedbreath.report import folder, signs
+from fedbreath.report.averages import averages
 from fedbreath.report.records import Records, ScoresRecord
 from fedbreath.report.tables import ordered
 from fedbreath.report.wording import decimal, duration, interval, verdict
@@ -60,8 +61,8 @@ def _table(scores: ScoresRecord) -> Table:
     for arm in arms:
         table.add_column(Text(arm.title), justify="right")
     found = {(s.arm, s.task): f"{decimal(s.value)} ({interval(s)})" for s in scores.scores}
-    found |= {(m.arm, "mean"): f"{decimal(m.value)} ({interval(m)})" for m in scores.means}
-    rows = [("mean", "Mean")] if scores.means else []
+    found |= {(m.arm, m.over): f"{decimal(m.value)} ({interval(m)})" for m in scores.means}
+    rows = [(a.name, a.title) for a in averages(scores.tasks)] if scores.means else []
     headline = [t for t in ordered(scores.tasks) if t.headline] or list(scores.tasks)
     rows += [(task.name, task.title) for task in headline]
     for name, title in rows:

@@ -8,7 +8,7 @@ import pytest
 
 from fedbreath.datasets.sprsound import Config, SprSound
 from fedbreath.errors import DataError
-from fedbreath.recording import Problem, Recording, Site
+from fedbreath.recording import Event, Problem, Recording, Site
 from tests.datasets.miniature import sprsound as miniature
 from tests.datasets.miniature.sprsound import annotate
 
@@ -268,6 +268,35 @@ def test_bad_annotation_costs_one_recording(root: Path, content: bytes) -> None:
     (root / f"BioCAS2022/train2022_json/{STEM}.json").write_bytes(content)
     assert len(site(root).recordings) == 8
     assert (f"{TRAIN}/{STEM}.wav", "bad annotation") in said(root)
+
+
+def test_events_have_times_in_seconds(root: Path) -> None:
+    found = named(root)["4001_0.5_0_p1_11"].events
+    assert [(e.start, e.end, e.kind) for e in found] == [
+        (0.0, 0.4, "Wheeze"), (0.5, 0.9, "Wheeze"), (1.0, 1.4, "Normal")
+    ]  # fmt: skip
+    assert named(root)["4001_1.5_0_p4_13"].events == (), "poor quality has no events"
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(None, 400), ("x", "400"), ("400", "400"), ("500", "400"), ("-1", "400"), ("0", "inf"),
+     ("nan", "400"), ([], 400)],
+)  # fmt: skip
+def test_an_event_without_a_time_is_counted_and_has_no_window(
+    root: Path, start: object, end: object
+) -> None:
+    events = [
+        {"start": start, "end": end, "type": "Wheeze"},
+        {"start": 100, "end": "600", "type": "Wheeze "},
+        {"type": "Wheeze"},
+    ]
+    content = {"record_annotation": "CAS", "event_annotation": events}
+    (root / f"BioCAS2022/train2022_json/{STEM}.json").write_text(json.dumps(content))
+    found = named(root)[STEM]
+    assert found.events == (Event(0.1, 0.6, "Wheeze"),)
+    assert found.labels["event:Wheeze"] == "3"
+    assert (f"{TRAIN}/{STEM}.wav", "event left out") in said(root)
 
 
 def test_byte_order_mark_and_the_key_of_the_description(root: Path) -> None:

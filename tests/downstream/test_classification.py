@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fedbreath.config import load
-from fedbreath.downstream.classification import Classification, Config
+from fedbreath.downstream.classification import Classification, Config, Items
 from tests.stores import person
 
 CONFIG = Config("Ill", "disease", "demo", "ill", {"well": ("no", "never"), "ill": ("yes",)})
@@ -32,6 +32,17 @@ def test_what_was_recorded_can_be_the_label() -> None:
     task = Classification(replace(CONFIG, label="modality", classes=classes))
     assert task.label_of(person(0)) == 1
     assert task.label_of(replace(person(0), modality="lung")) is None
+
+
+def test_windows_and_whole_recordings_are_of_different_tasks() -> None:
+    whole, part = person(0, label="yes"), replace(person(0, label="yes"), span=(0.0, 1.0))
+    expectations: list[tuple[Items, list[int | None]]] = [
+        ("recordings", [1, None]),
+        ("events", [None, 1]),
+    ]
+    for items, expected in expectations:
+        task = Classification(replace(CONFIG, items=items))
+        assert [task.label_of(one) for one in (whole, part)] == expected
 
 
 def test_classes_must_be_two_and_apart() -> None:

@@ -104,6 +104,28 @@ def test_the_same_persons_are_drawn_in_any_order_of_recordings() -> None:
     assert (resamples(groups, labels, 50, 8) != expected).any()
 
 
+def test_tasks_over_the_same_persons_meet_the_same_samples() -> None:
+    """One task has all forty persons, one every second, one each of those five times."""
+    names = [f"p{n:02d}" for n in range(40)]
+    some = names[::2]
+    whole = resamples(names, np.arange(40) // 4 % 2, 100, (3, 4), names)
+    part = resamples(some, np.arange(20) // 2 % 2, 100, (3, 4), names)
+    np.testing.assert_array_equal(part, whole[:, ::2])
+    busy = resamples(some * 5, np.tile(np.arange(20) // 2 % 2, 5), 100, (3, 4), names)
+    np.testing.assert_array_equal(busy, np.tile(part, 5))
+    assert (resamples(some, np.arange(20) // 2 % 2, 100, (3, 4)) != part).any()
+
+
+def test_a_sample_without_a_class_is_drawn_again_and_the_others_stay() -> None:
+    names = [f"p{n}" for n in range(12)]
+    common, rare = np.arange(12) % 2, (np.arange(12) == 0).astype(int)
+    plain, drawn = (resamples(names, labels, 300, 1) for labels in (common, rare))
+    same = (plain == drawn).all(axis=1)
+    np.testing.assert_array_equal(same, plain[:, 0] > 0)
+    assert (drawn[:, 0] > 0).all()
+    assert 0.55 < same.mean() < 0.75  # 1 - (11 / 12)^12 = 0.65
+
+
 @pytest.mark.parametrize("labels", [[0, 0, 0, 0], [0, 0, 0, 1]])
 def test_a_class_that_cannot_be_resampled_is_refused(labels: list[int]) -> None:
     groups = ["a", "b", "c", "c"] if sum(labels) == 0 else ["a", "a", "a", "b"]

@@ -199,7 +199,7 @@ def test_a_task_without_persons_stands_beside_the_mean() -> None:
     facts = record.tasks[0]
     assert (facts.unit, facts.in_mean, facts.test_groups) == ("recording", False, 120)
     assert facts.note == "by recording: the data set names no persons"
-    assert record.means == ()
+    assert {mean.over for mean in record.means} == {"mean:person"}
     assert record.ratio.text == "no task with persons was scored"
     assert not [d for d in record.differences if d.task == "mean"]
 

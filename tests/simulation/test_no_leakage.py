@@ -151,7 +151,7 @@ def test_validation_stands_in_for_test(tiny: Tiny) -> None:
 
 @pytest.mark.real
 def test_real_recordings(real_data: Path, tmp_path: Path) -> None:
-    """All tasks but the simulated ones, on the four sites and the one for evaluation."""
+    """All tasks but the simulated ones, on the four sites and the two for evaluation."""
     names = [name for name in TASKS if not name.startswith("simulated_")]
     words = [*SMALL, "data=real", f"data.root='{real_data}'", f"tasks=[{','.join(names)}]"]
     words += [f"cache='{tmp_path}'", "front_end.mels=8", "evaluation.min_subjects=2"]
@@ -169,7 +169,7 @@ def test_real_recordings(real_data: Path, tmp_path: Path) -> None:
 def test_every_task_was_looked_at() -> None:
     """The two tests above take all tasks there are: a new one cannot escape."""
     datasets = {dataset_of(name) for name in TASKS}
-    inside_real = {"sprsound", "icbhi2017", "coswara", "covid19_cough", "noise_of_life"}
+    inside_real = {"sprsound", "icbhi2017", "coswara", "covid19_cough", "noise_of_life", "esc10"}
     assert datasets <= inside_real | {"simulated"}
 
 
