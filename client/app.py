@@ -77,6 +77,7 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
         site.state.before(number),
         site.selection,
         rng_of(config.seed, site.name, number),
+        number,
     )
     guard.check(update.state, weights)
     site.state.keep(number, update.kept)

@@ -87,8 +87,11 @@ class Training:
     Attributes:
         steps: Optimiser steps a client takes in a round.
         batch_size: Recordings a step draws (pairs of views), at most what the site has.
-        learning_rate: AdamW's step size.
+        learning_rate: AdamW's greatest step size.
         weight_decay: AdamW's decoupled weight decay.
+        schedule: ``cosine`` lets the step size fall to 0 over the whole run; ``constant``
+            does not.
+        warmup: Share of the run in which the step size rises from 0.
         optimizer_state: ``kept`` at the site from round to round, or ``fresh`` each round.
         head: The projection head stays at the site (``local``) or travels with the
             encoder and is averaged (``averaged``).
@@ -97,8 +100,10 @@ class Training:
 
     steps: int = 6
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = 0.05
     optimizer_state: Literal["kept", "fresh"] = "kept"
     head: Literal["local", "averaged"] = "local"
     freeze: tuple[str, ...] = ()
@@ -111,6 +116,21 @@ class Training:
             raise ValueError(f"batch_size must be >= 2, got {self.batch_size}")
         if self.weight_decay < 0:
             raise ValueError(f"weight_decay must be >= 0, got {self.weight_decay}")
+        if not 0 <= self.warmup < 1:
+            raise ValueError(f"warmup must lie in [0, 1), got {self.warmup}")
+
+    def rate(self, done: float) -> float:
+        """The step size when a share of the run is done, in [0, 1).
+
+        Warm-up is linear; the cosine (Loshchilov and Hutter 2017, without restarts) spans
+        the whole run, so that rounds and steps can be traded.
+
+        >>> Training(learning_rate=1.0, warmup=0.0).rate(0.5)
+        0.5
+        """
+        rise = min(1.0, done / self.warmup) if self.warmup else 1.0
+        fall = (1 + math.cos(math.pi * done)) / 2 if self.schedule == "cosine" else 1.0
+        return self.learning_rate * rise * fall
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 #: Frames that a moving average spans.
 SPANS = (1, 2, 4, 8, 16)
 
-#: Frames that a crop needs: a difference of two averages over the longest span, and one more.
+#: Frames of a difference of two averages over the longest span, and one more; a shorter crop
+#: is repeated from its start until it has them.
 FRAMES = 2 * SPANS[-1] + 1
 
 #: Functionals of each row.
@@ -59,23 +60,23 @@ def describe(crop: Tensor, mels: int) -> Tensor:
 
     Args:
         crop: Normalised log-mels and the tracks below them, shape (B, mels + tracks,
-            frames), at least `FRAMES` frames.
+            frames).
         mels: Mel bands.
 
     Returns:
         Shape (B, `count(mels)`), row by row.
 
     Raises:
-        ValueError: Another number of rows, or too few frames.
+        ValueError: Another number of rows, or no frames.
 
     >>> describe(torch.zeros(2, 64 + len(tracks.NAMES), 62), 64).shape
     torch.Size([2, 1984])
     """
     rows = mels + len(tracks.NAMES)
-    if crop.ndim != 3 or crop.shape[1] != rows or crop.shape[2] < FRAMES:
-        raise ValueError(
-            f"crops must have the shape (B, {rows}, {FRAMES} or more), got {tuple(crop.shape)}"
-        )
+    if crop.ndim != 3 or crop.shape[1] != rows or not crop.shape[2]:
+        raise ValueError(f"crops must have the shape (B, {rows}, frames), got {tuple(crop.shape)}")
+    if crop.shape[2] < FRAMES:
+        crop = crop[:, :, torch.arange(FRAMES, device=crop.device) % crop.shape[2]]
     cepstra = torch.einsum("bmt,mk->bkt", crop[:, :mels], _dct(mels).to(crop))
     return functionals(torch.cat([crop, cepstra], dim=1)).flatten(1)
 

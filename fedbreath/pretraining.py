@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fedbreath import encoders, objectives
 from fedbreath.config import Component, Config
 from fedbreath.encoders import Encoder
-from fedbreath.errors import SiteError
+from fedbreath.errors import ConfigError, SiteError
 from fedbreath.features import Selection, normalise
 from fedbreath.objectives import Floats, Given, Objective
 from fedbreath.optimizer import AdamW
@@ -72,6 +72,10 @@ class Learner:
         self.encoder: Encoder = encoders.build(
             config.encoder, config.front_end.mels, config.seed, warm=warm
         )
+        if not self.encoder.parameter_count():
+            raise ConfigError(
+                f"encoder={config.encoder.name} has no weights to train; reports show it anyway"
+            )
         if config.training.freeze:
             self.encoder.freeze(config.training.freeze)
         given = Given(self.encoder, config.front_end, config.views)
@@ -96,6 +100,7 @@ class Learner:
         kept: Mapping[str, Tensor],
         selection: Selection,
         rng: np.random.Generator,
+        number: int,
     ) -> Update:
         """Train from `weights` on the site's recordings.
 
@@ -104,6 +109,7 @@ class Learner:
             kept: What the site kept from its last round; empty at its first.
             selection: The site's training recordings.
             rng: Draws and views of this site and round.
+            number: The round, from 1: where on the schedule its steps lie.
 
         Raises:
             SiteError: Too few recordings for the objective.
@@ -125,7 +131,11 @@ class Learner:
             training.weight_decay,
             _under("optimizer.", kept) if training.optimizer_state == "kept" else {},
         )
-        losses = [self._step(optimizer, selection, rng) for _ in range(training.steps)]
+        losses = []
+        for step in range(training.steps):
+            done = (number - 1 + (step + 0.5) / training.steps) / self.config.rounds
+            optimizer.learning_rate = training.rate(done)
+            losses.append(self._step(optimizer, selection, rng))
         state = self.shared_state()
         return Update(
             state=state,
@@ -155,9 +165,10 @@ class Learner:
         """What the objective makes of new crops of these recordings."""
         front_end, views = self.config.front_end, self.config.views
         frames = front_end.frames(views.seconds)
+        rows = front_end.rows if self.objective.tracks else front_end.mels
 
         def crops() -> Floats:
-            return normalise(selection.crops(drawn, frames, rng), front_end)
+            return normalise(selection.crops(drawn, frames, rng, rows), front_end)
 
         made = self.objective.make(crops, views, rng, front_end.sd)
         return [torch.from_numpy(array).to(self.device) for array in made]

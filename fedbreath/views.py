@@ -18,6 +18,8 @@ class Views:
     Attributes:
         seconds: Length of a crop; shorter recordings are repeated to fill it.
         gain_db: Half-width of the uniform random gain, dB.
+        noise: Greatest deviation of Gaussian noise added to normalised log-mels; each view
+            draws its own between 0 and this.
         time_mask: Longest masked stretch of time, as a share of the crop (SpecAugment,
             Park et al. 2019).
         mel_mask: Widest masked band, as a share of the mel bands.
@@ -25,6 +27,7 @@ class Views:
 
     seconds: float = 1.0
     gain_db: float = 3.0
+    noise: float = 0.3
     time_mask: float = 0.2
     mel_mask: float = 0.2
 
@@ -33,6 +36,8 @@ class Views:
             raise ValueError(f"seconds must be > 0, got {self.seconds}")
         if self.gain_db < 0:
             raise ValueError(f"gain_db must be >= 0, got {self.gain_db}")
+        if self.noise < 0:
+            raise ValueError(f"noise must be >= 0, got {self.noise}")
         for name in ("time_mask", "mel_mask"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
@@ -41,7 +46,7 @@ class Views:
 def augment(
     crops: NDArray[np.float32], views: Views, rng: np.random.Generator, *, scale: float
 ) -> NDArray[np.float32]:
-    """Change crops in place: a gain, one time mask and one mel mask for each.
+    """Change crops in place: a gain, noise, one time mask and one mel mask for each.
 
     Args:
         crops: Normalised natural-log mel energies, shape (B, frames, mels).
@@ -57,6 +62,9 @@ def augment(
     if views.gain_db:
         gain = rng.uniform(-views.gain_db, views.gain_db, (batch, 1, 1)) * np.log(10) / 10 / scale
         crops += gain.astype(np.float32)
+    if views.noise:
+        deviation = rng.uniform(0, views.noise, (batch, 1, 1)).astype(np.float32)
+        crops += deviation * rng.standard_normal(crops.shape, np.float32)
     if views.time_mask:
         crops[_stretches(batch, frames, views.time_mask, rng)] = 0.0
     if views.mel_mask:

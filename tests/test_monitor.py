@@ -100,7 +100,7 @@ def trained(config: Config) -> tuple[collapse.Signs, collapse.Signs]:
     weights, kept = learner.shared_state(), dict[str, Tensor]()
     start = watcher.look(weights)
     for number in range(3):
-        update = learner.fit(weights, kept, phones(), rng_of(0, "phones", number))
+        update = learner.fit(weights, kept, phones(), rng_of(0, "phones", number), number)
         weights, kept = update.state, update.kept
     return watcher.look(weights), start
 

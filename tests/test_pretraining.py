@@ -70,7 +70,7 @@ def selection(count: int = 20) -> Selection:
 def first_round(config: Config, rng: np.random.Generator | None = None) -> Update:
     learner = Learner(config)
     return learner.fit(
-        learner.shared_state(), {}, selection(), rng or rng_of(config.seed, "site", 1)
+        learner.shared_state(), {}, selection(), rng or rng_of(config.seed, "site", 1), 1
     )
 
 
@@ -92,8 +92,8 @@ def test_a_learner_that_has_served_another_site_gives_the_same_update() -> None:
     config = settled()
     learner = Learner(config)
     start = learner.shared_state()
-    learner.fit(start, {}, selection(9), rng_of(0, "other", 1))
-    again = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    learner.fit(start, {}, selection(9), rng_of(0, "other", 1), 1)
+    again = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
     assert same(again.state, first_round(config).state)
     assert same(again.kept, first_round(config).kept)
 
@@ -104,8 +104,8 @@ def test_every_objective_is_repeatable_and_remembers_no_other_site(name: str) ->
     config = small_with(name)
     learner = Learner(config)
     start = learner.shared_state()
-    learner.fit(start, {}, selection(9), rng_of(0, "other", 1))
-    again = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    learner.fit(start, {}, selection(9), rng_of(0, "other", 1), 1)
+    again = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
     first = first_round(config)
     assert same(again.state, first.state)
     assert same(again.kept, first.kept)
@@ -123,7 +123,7 @@ def test_an_averaged_head_is_what_every_objective_sends(name: str) -> None:
     start = learner.shared_state()
     names = {f"head.{key}" for key, _ in learner.objective.named_parameters()}
     assert {key for key in start if key.startswith("head.")} == names
-    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
     guard.check(update.state, start)
     assert any(not torch.equal(update.state[key], start[key]) for key in names)
 
@@ -144,7 +144,7 @@ def test_an_objective_is_told_of_the_rounds_weights_and_of_every_step() -> None:
     learner = Learner(dataclasses.replace(settled(), objective=watched))
     start = learner.shared_state()
     for number in range(2):
-        update = learner.fit(start, {}, selection(), rng_of(0, "site", number))
+        update = learner.fit(start, {}, selection(), rng_of(0, "site", number), number)
         assert isinstance(learner.objective, Watched)
         told = learner.objective.told
         assert len(told) == 1 + 4
@@ -177,8 +177,8 @@ def test_two_rounds_with_a_kept_state_are_one_round_of_twice_the_steps() -> None
     """Alone, with one generator: the head, the moments and their step count go on exactly."""
     config, rng = settled(), rng_of(0, "site", 1)
     learner = Learner(config)
-    first = learner.fit(learner.shared_state(), {}, selection(), rng)
-    second = Learner(config).fit(first.state, first.kept, selection(), rng)
+    first = learner.fit(learner.shared_state(), {}, selection(), rng, 1)
+    second = Learner(config).fit(first.state, first.kept, selection(), rng, 1)
     whole = first_round(settled("training.steps=8"))
     assert same(second.state, whole.state)
     assert same(second.kept, whole.kept)
@@ -188,8 +188,8 @@ def test_two_rounds_with_a_kept_state_are_one_round_of_twice_the_steps() -> None
 def test_a_fresh_optimizer_forgets_its_moments_and_keeps_the_head() -> None:
     config, rng = settled("training.optimizer_state=fresh"), rng_of(0, "site", 1)
     learner = Learner(config)
-    first = learner.fit(learner.shared_state(), {}, selection(), rng)
-    second = learner.fit(first.state, first.kept, selection(), rng)
+    first = learner.fit(learner.shared_state(), {}, selection(), rng, 1)
+    second = learner.fit(first.state, first.kept, selection(), rng, 1)
     assert first.kept
     assert all(name.startswith("head.") for name in first.kept)
     assert not same(second.state, first_round(settled("training.steps=8")).state)
@@ -207,7 +207,7 @@ def test_moments_that_were_kept_by_another_setting_are_not_used() -> None:
 
 def test_what_is_kept_is_not_changed_by_the_next_round() -> None:
     learner = Learner(settled())
-    first = learner.fit(learner.shared_state(), {}, selection(), rng_of(0, "site", 1))
+    first = learner.fit(learner.shared_state(), {}, selection(), rng_of(0, "site", 1), 1)
     before = {name: tensor.clone() for name, tensor in (first.kept | first.state).items()}
     learner.fit(first.state, first.kept, selection(), rng_of(0, "site", 2))
     assert same(first.kept | first.state, before)
@@ -228,7 +228,7 @@ def test_a_local_head_stays_and_an_averaged_one_travels() -> None:
 def test_an_update_fits_what_was_sent() -> None:
     learner = Learner(settled())
     start = learner.shared_state()
-    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
     guard.check(update.state, start)
     assert (update.recordings, update.steps) == (20, 4)
     squares = [(update.state[name] - start[name]).double().square().sum() for name in start]
@@ -240,7 +240,7 @@ def test_batch_norm_statistics_travel() -> None:
     config = dataclasses.replace(settled(), encoder=Component(BatchNorm, Seeded()))
     learner = Learner(config)
     start = learner.shared_state()
-    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    update = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
     assert start["encoder.norm.num_batches_tracked"] == 0
     assert update.state["encoder.norm.num_batches_tracked"] == 8  # two views, four steps
     assert not torch.equal(update.state["encoder.norm.running_mean"], torch.zeros(4))
@@ -256,7 +256,7 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     start = learner.shared_state()
     start.pop(next(iter(start)))
     with pytest.raises(RuntimeError, match="Missing key"):
-        learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+        learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
 
 
 # -- learning ----------------------------------------------------------------------------
@@ -264,10 +264,10 @@ def test_weights_that_do_not_fit_are_refused() -> None:
 
 def test_one_recording_is_enough_where_nothing_is_compared() -> None:
     learner = Learner(small_with("masked"))
-    update = learner.fit(learner.shared_state(), {}, selection(1), rng_of(0, "site", 1))
+    update = learner.fit(learner.shared_state(), {}, selection(1), rng_of(0, "site", 1), 1)
     assert np.isfinite(update.loss)
     with pytest.raises(SiteError, match=r"0 recording\(s\) .* Masked compares at least 1"):
-        learner.fit(learner.shared_state(), {}, selection(0), rng_of(0, "site", 1))
+        learner.fit(learner.shared_state(), {}, selection(0), rng_of(0, "site", 1), 1)
     with pytest.raises(SiteError, match=r"1 recording\(s\) .* Combined compares at least 2"):
         require_enough(selection(1), small_with("combined").objective)
 
@@ -276,7 +276,7 @@ def test_one_recording_is_enough_where_nothing_is_compared() -> None:
 def test_a_site_with_nothing_to_compare_is_refused(count: int) -> None:
     learner = Learner(settled())
     with pytest.raises(SiteError, match=rf"{count} recording\(s\) .* Cola compares at least 2"):
-        learner.fit(learner.shared_state(), {}, selection(count), rng_of(0, "site", 1))
+        learner.fit(learner.shared_state(), {}, selection(count), rng_of(0, "site", 1), 1)
 
 
 def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
@@ -287,7 +287,7 @@ def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
     state, kept = learner.shared_state(), dict[str, Tensor]()
     losses = []
     for number in range(3):
-        update = learner.fit(state, kept, selection(), rng_of(0, "site", number))
+        update = learner.fit(state, kept, selection(), rng_of(0, "site", number), number)
         state, kept = update.state, update.kept
         losses.append(update.loss)
     assert losses[0] > 1
@@ -299,7 +299,7 @@ def test_weight_decay_alone_shrinks_every_weight() -> None:
     overrides = "training.learning_rate=1e-9 training.weight_decay=1e8 training.steps=1"
     learner = Learner(settled(overrides))
     start = learner.shared_state()
-    found = learner.fit(start, {}, selection(), rng_of(0, "site", 1)).state
+    found = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1).state
     for name in start:
         torch.testing.assert_close(found[name], 0.9 * start[name], rtol=1e-5, atol=1e-7)
 

@@ -22,11 +22,11 @@ def windows(log_mel: NDArray[np.float16], frames: int) -> Floats:
     """Cut a recording into windows.
 
     Args:
-        log_mel: Shape (T, mels).
+        log_mel: Shape (T, rows).
         frames: Length of a window.
 
     Returns:
-        Shape (ceil(T / frames), frames, mels).
+        Shape (ceil(T / frames), frames, rows).
 
     >>> windows(np.zeros((10, 2), np.float16), 4).shape
     (3, 4, 2)
@@ -51,10 +51,11 @@ def embed(encoder: Encoder, selection: Selection, seconds: float) -> Floats:
         Shape (N, D), in the selection's order.
     """
     encoder.eval()
-    device = next(encoder.parameters()).device
+    device = encoder.device
     front_end = selection.parts[0][0].front_end
     frames = front_end.frames(seconds)
-    cut = [windows(selection.log_mel(i), frames) for i in range(len(selection))]
+    read = selection.frames if encoder.tracks else selection.log_mel
+    cut = [windows(read(i), frames) for i in range(len(selection))]
     owner = np.repeat(np.arange(len(cut)), [len(c) for c in cut])
     stacked = normalise(np.concatenate(cut), front_end)
     sums = np.zeros((len(cut), encoder.dim), np.float64)

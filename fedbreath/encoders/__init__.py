@@ -65,6 +65,9 @@ class Encoder(nn.Module):
     start: Start | None = None
     frozen: tuple[str, ...] = ()
 
+    #: Whether a window has the frame tracks below its log-mels.
+    tracks: ClassVar[bool] = False
+
     #: Beginnings of the parameter names that form the stem.
     STEM: ClassVar[tuple[str, ...]] = ("stem.",)
 
@@ -79,6 +82,12 @@ class Encoder(nn.Module):
     def forward(self, log_mel: Tensor) -> Tensor:
         """(B, mels, frames) -> (B, D)."""
         return self.pool(self.features(log_mel))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; what has no weights computes on the CPU."""
+        first = next(self.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
 
     def parameter_count(self) -> int:
         """Number of trainable scalars."""
@@ -176,7 +185,8 @@ class Encoder(nn.Module):
         from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
 
         frames = front_end.frames(seconds)
-        window = torch.zeros(1, front_end.mels, frames, device=next(self.parameters()).device)
+        rows = front_end.rows if self.tracks else front_end.mels
+        window = torch.zeros(1, rows, frames, device=self.device)
         training = self.training
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             self.eval()(window)

@@ -32,7 +32,8 @@ from fedbreath.views import Views, augment
 
 Floats = NDArray[np.float32]
 
-#: Draws one new random crop of each recording of the batch: (B, frames, mels), normalised.
+#: Draws one new random crop of each recording of the batch, normalised: (B, frames, mels), or
+#: (B, frames, mels + tracks) for an objective that takes `Objective.tracks`.
 Crops = Callable[[], Floats]
 
 
@@ -73,11 +74,13 @@ class Objective(nn.Module):
 
     Attributes:
         views: Number of arrays that `make` returns and `forward` takes.
+        tracks: Whether its crops have the frame tracks beside the log-mels.
         decomposable: True when each recording's loss depends on no other recording.
         minimum: Recordings that a batch needs at least.
     """
 
     views: int
+    tracks: bool = False
     decomposable: bool
     minimum: int
 

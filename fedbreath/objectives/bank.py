@@ -47,6 +47,15 @@ def views_of(size: int, front_end: FrontEnd, frames: int) -> tuple[Tensor, Tenso
     return torch.from_numpy(first.copy()), torch.from_numpy(second.copy())
 
 
+def spectra_of(size: int, each: int, front_end: FrontEnd, frames: int) -> Tensor:
+    """Some crops of each take with their tracks, (size * each, mels + tracks, frames)."""
+    rng = np.random.default_rng(SEED)
+    whole = (audio.analyse(audio.read(take), front_end) for take in _takes(size))
+    cut = [_crop(one, frames, rng) for one in whole for _ in range(each)]
+    crops = normalise(np.stack(cut), front_end)
+    return torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 2, 1)))
+
+
 @functools.lru_cache(maxsize=2)
 def _made(size: int, front_end: FrontEnd, frames: int) -> Floats:
     crops = _crops(size, front_end, frames, np.random.default_rng(SEED))

@@ -58,6 +58,7 @@ class Combined(Objective):
         self.parts = list(parts.values())
         self.heads = nn.ModuleDict(parts)
         self.views = sum(part.views for part in self.parts)
+        self.tracks, self.mels = any(part.tracks for part in self.parts), given.front_end.mels
         self.decomposable = all(part.decomposable for part in self.parts)
         self.minimum = self.least(config)
 
@@ -70,7 +71,15 @@ class Combined(Objective):
         self, crops: Crops, views: Views, rng: np.random.Generator, scale: float
     ) -> list[Floats]:
         """What each part makes, one after another."""
-        return [array for part in self.parts for array in part.make(crops, views, rng, scale)]
+
+        def log_mels() -> Floats:
+            return crops()[:, :, : self.mels]
+
+        return [
+            array
+            for part in self.parts
+            for array in part.make(crops if part.tracks else log_mels, views, rng, scale)
+        ]
 
     def begin(self, encoder: Encoder) -> None:
         """Every part begins."""
