@@ -25,7 +25,8 @@ from fedbreath.audio import FrontEnd, Sound
 from fedbreath.config import load
 from fedbreath.datasets import simulated
 from fedbreath.datasets.simulated import Config, Simulated, Take
-from fedbreath.downstream import embedding
+from fedbreath.downstream import embedding, functionals
+from fedbreath.downstream.functionals import FeatureSet
 from fedbreath.features import normalise
 from fedbreath.recording import Recording
 
@@ -37,9 +38,10 @@ SEEDS = 5
 #: Persons whose features make one file of the cache.
 CHUNK = 100
 
-#: Hz. openSMILE hears what the front end hears.
-OPENSMILE_RATE = 16_000
-OPENSMILE = {"openSMILE eGeMAPSv02": "eGeMAPSv02", "openSMILE ComParE_2016": "ComParE_2016"}
+OPENSMILE: Mapping[str, FeatureSet] = {
+    "openSMILE eGeMAPSv02": "eGeMAPSv02",
+    "openSMILE ComParE_2016": "ComParE_2016",
+}
 
 Extractor = Callable[[Sound], Floats]
 
@@ -101,16 +103,12 @@ def untrained() -> Extractor:
     return embed
 
 
-def opensmile_functionals(feature_set: str) -> Extractor:
+def opensmile_functionals(feature_set: FeatureSet) -> Extractor:
     """One feature set of openSMILE over a whole recording."""
-    import opensmile  # noqa: PLC0415 - an extra
-
-    smile = opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
+    own = functionals.extractor(feature_set)
 
     def extract(sound: Sound) -> Floats:
-        samples = soxr.resample(sound.samples, sound.sample_rate, OPENSMILE_RATE, "HQ")
-        row: Floats = smile.process_signal(samples, OPENSMILE_RATE).to_numpy(np.float32)[0]
-        return np.nan_to_num(row)
+        return own(soxr.resample(sound.samples, sound.sample_rate, functionals.RATE, "HQ"))
 
     return extract
 

@@ -166,6 +166,8 @@ class Evaluation:
         random_seeds: Untrained networks that the encoder is compared with.
         min_subjects: A class with fewer test subjects than this gives no score.
         baselines: Whether to train the local-only and centralised encoders too.
+        opensmile: Whether to compare with openSMILE's features too: an extra, for research
+            only, and slow the first time.
     """
 
     every: int = 5
@@ -173,6 +175,7 @@ class Evaluation:
     random_seeds: int = 3
     min_subjects: int = 10
     baselines: bool = True
+    opensmile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("every", "bootstrap", "random_seeds", "min_subjects"):

@@ -7,8 +7,8 @@ checkpoints, resumes, starts from the same weights, and leaves out the same test
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,16 +20,17 @@ from fedbreath.atomic import write_json
 from fedbreath.config import Config, load
 from fedbreath.downstream import benchmark, embedding
 from fedbreath.downstream.benchmark import ArmScores
+from fedbreath.downstream.embedding import Floats
 from fedbreath.encoders import Encoder
 from fedbreath.features import Selection
 from fedbreath.lock import locked
 from server import checkpoints
 from server.rounds import Observer
-from simulation import PACKAGES
+from simulation import PACKAGES, baselines
 from simulation.data import Prepared
 from simulation.partitions import pooled
 
-Kind = Literal["federated", "centralised", "local", "random", "features", "control"]
+Kind = Literal["federated", "centralised", "local", "random", "features", "combined", "control"]
 
 #: With more clients than this no local-only encoders are trained: each costs a run.
 MOST_LOCAL = 12
@@ -53,8 +54,9 @@ class Arm:
         kind: What sort of row it is.
         overrides: The configuration it is trained with.
         steps: Optimiser steps in all.
-        fits: Local fits in all, for progress.
+        fits: Local fits in all, or hundredths of slow features, for progress.
         note: What a reader must know.
+        missing: Why it cannot be run; empty when it can.
     """
 
     name: str
@@ -64,6 +66,12 @@ class Arm:
     steps: int = 0
     fits: int = 0
     note: str = ""
+    missing: str = ""
+
+    @property
+    def after_federated(self) -> bool:
+        """Whether it needs the federated encoder."""
+        return self.kind == "combined"
 
     @property
     def trained(self) -> bool:
@@ -103,21 +111,9 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
                 "all clients' recordings pooled, as many steps as all clients together",
             )
         )
-    arms += [
-        Arm(
-            "random",
-            "Untrained network",
-            "random",
-            note=f"mean of {config.evaluation.random_seeds} seeds",
-        ),
-        Arm("log_mel", "Log-mel mean and SD", "features", note="no network"),
-        Arm(
-            "level_length",
-            "Loudness and length alone",
-            "control",
-            note="what a score owes to how loud and how long recordings are",
-        ),
-    ]
+    seeds = f"mean of {config.evaluation.random_seeds} seeds"
+    arms.append(Arm("random", "Untrained network", "random", note=seeds))
+    arms += _without_training(config, overrides)
     if config.evaluation.baselines and 1 < count <= MOST_LOCAL:
         arms += [
             Arm(
@@ -132,6 +128,33 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
             for name in clients
         ]
     return arms
+
+
+def _without_training(config: Config, overrides: tuple[str, ...]) -> list[Arm]:
+    """The rows that train nothing of their own."""
+    smile = "no network; openSMILE is free for research only"
+    rows = [
+        Arm("log_mel", "Log-mel mean and SD", "features", note="no network"),
+        Arm("descriptors", "Descriptors", "features", note="no network"),
+        Arm(
+            "encoder_descriptors",
+            "Federated encoder and descriptors",
+            "combined",
+            overrides,
+            note="side by side, every feature standardised",
+        ),
+        *(
+            Arm(name, f"openSMILE {feature_set}", "features", fits=100, note=smile)
+            for name, feature_set in baselines.OPENSMILE.items()
+        ),
+        Arm(
+            "level_length",
+            "Loudness and length alone",
+            "control",
+            note="what a score owes to how loud and how long recordings are",
+        ),
+    ]
+    return [replace(arm, missing=baselines.missing(arm.name, config)) for arm in rows]
 
 
 def clients_of(arm: Arm, prepared: Prepared) -> dict[str, Selection]:
@@ -156,8 +179,11 @@ def run(
     """Train an arm where it is trained, and score it; what is done already is read back.
 
     Returns:
-        One result, or one for each seed of the untrained network.
+        One result, or one for each seed of the untrained network; none where something is
+        missing, and nothing is written then.
     """
+    if arm.missing:
+        return []
     folder = arm.folder(out)
     done = out / "arms" / f"{arm.name.replace(':', '-')}.json"
     with locked(folder / ".arm.lock", wait=60.0):
@@ -171,29 +197,37 @@ def run(
             )
         results = [
             benchmark.score(prepared.pool, vectors)
-            for vectors in _embeddings(arm, config, prepared, folder)
+            for vectors in _embeddings(arm, config, prepared, out, on_fit)
         ]
         write_json(done, [_to_json(r) for r in results])
     return results
 
 
-def _embeddings(arm: Arm, config: Config, prepared: Prepared, folder: Path) -> Any:
+def _embeddings(
+    arm: Arm, config: Config, prepared: Prepared, out: Path, on_fit: Callable[[], None]
+) -> Iterator[Floats]:
+    """An arm's embeddings of the pool, one a seed."""
     selection = prepared.pool.selection
     seconds = config.views.seconds
     if not prepared.pool.tasks:
         return
-    if arm.kind == "features":
-        yield embedding.log_mel_statistics(selection)
-    elif arm.kind == "control":
-        yield embedding.level_and_length(selection)
-    elif arm.kind == "random":
+    if arm.kind == "random":
         for k in range(config.evaluation.random_seeds):
-            yield embedding.embed(build_encoder(config, config.seed + k), selection, seconds)
+            network = build_encoder(config, config.seed + k)
+            yield embedding.embed(network, selection, seconds)
+    elif arm.kind in ("features", "control"):
+        yield baselines.vectors(arm.name, config, selection, on_fit)
     else:
-        own = load(arm.overrides, PACKAGES)
-        checkpoint = checkpoints.read(folder, own.digest)
+        # What is combined with other features is the federated encoder.
+        folder = out if arm.after_federated else arm.folder(out)
+        checkpoint = checkpoints.read(folder, load(arm.overrides, PACKAGES).digest)
         assert checkpoint is not None
-        yield embedding.embed(encoder_of(config, checkpoint.weights), selection, seconds)
+        network = encoder_of(config, checkpoint.weights)
+        vectors = embedding.embed(network, selection, seconds)
+        if arm.after_federated:
+            described = baselines.vectors("descriptors", config, selection)
+            vectors = np.concatenate([vectors, described], axis=1)
+        yield vectors
 
 
 def build_encoder(config: Config, seed: int, *, warm: bool = False) -> Encoder:

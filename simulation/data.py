@@ -60,7 +60,7 @@ def prepare(
     sites: list[Site] = config.data.build().sites()
     _refuse_same_names(sites)
     total = sum(len(site.recordings) for site in sites)
-    cache = Path(config.cache) if config.cache else features.default_cache()
+    cache = cache_of(config)
     with _readers(sites, config, cache, workers) as readers:
         stores = tuple(
             building.prepare(s, config.front_end, cache, readers, lambda n, _: progress(n, total))
@@ -80,6 +80,11 @@ def prepare(
     least, seconds = config.evaluation.min_subjects, config.views.seconds
     pool = benchmark.gather(stores, kept_out, tasks, least, hidden, seconds)
     return Prepared(stores, kept_out, clients, left_out, pool, hidden)
+
+
+def cache_of(config: Config) -> Path:
+    """The folder of the feature stores."""
+    return Path(config.cache) if config.cache else features.default_cache()
 
 
 @contextmanager

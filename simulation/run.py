@@ -52,7 +52,7 @@ def study(config: Config, overrides: tuple[str, ...], out: Path, display: Displa
         results = _run_all(planned, config, prepared, out, helpers, display)
     scores = scoring.summarise(
         prepared.pool,
-        [r.Arm(a.name, a.title, a.kind, a.steps, a.note) for a in planned],
+        [_record(arm) for arm in planned],
         results,
         trained_on(prepared),
         config.evaluation.bootstrap,
@@ -62,6 +62,11 @@ def study(config: Config, overrides: tuple[str, ...], out: Path, display: Displa
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     records.save(out, dataclasses.replace(record, finished=now, seconds=seconds))
     return page.write(out)
+
+
+def _record(arm: Arm) -> r.Arm:
+    note = f"not run: {arm.missing}" if arm.missing else arm.note
+    return r.Arm(arm.name, arm.title, arm.kind, arm.steps, note)
 
 
 def _begin(out: Path, record: r.RunRecord) -> None:
@@ -80,10 +85,15 @@ def _run_all(
     helpers: Helpers,
     display: Display,
 ) -> dict[str, list[ArmScores]]:
-    """The federated arm here, the others beside it; then this process helps with the rest."""
-    for arm in planned:
+    """The federated arm here, the others beside it; then this process helps with the rest.
+
+    What needs the federated encoder comes after it; what is missing has no result.
+    """
+    runnable = [arm for arm in planned if not arm.missing]
+    for arm in runnable:
         display.add(arm.title, arm.fits + 1)
-    federated, others = planned[0], planned[1:]
+    federated = planned[0]
+    others = [arm for arm in runnable[1:] if not arm.after_federated]
     futures = {arm.name: helpers.submit(arm, planned[0].overrides, out) for arm in others}
 
     def here(arm: Arm, observe: Any = lambda *_: None) -> list[ArmScores]:
@@ -104,10 +114,11 @@ def _run_all(
         future = futures[arm.name]
         if future is None or future.cancel():
             results[arm.name] = here(arm)
+    results |= {arm.name: here(arm) for arm in runnable if arm.after_federated}
     for arm in others:
         if arm.name not in results:
             future = futures[arm.name]
             assert future is not None
             results[arm.name] = helpers.wait(future)
             display.finish(arm.title)
-    return results
+    return results | {arm.name: [] for arm in planned if arm.missing}

@@ -1,8 +1,8 @@
 """The figure of what the encoder is worth: a forest plot of all tasks.
 
 Colours and signs are fixed to a meaning over the whole page: blue circles are
-federated, vermillion squares centralised, grey diamonds the untrained network, green
-triangles plain features (Okabe and Ito's palette; shape repeats what colour says).
+federated, vermillion squares centralised, grey diamonds the untrained network, triangles
+what no network learnt (Okabe and Ito's palette; shape repeats what colour says).
 """
 
 import textwrap
@@ -40,6 +40,14 @@ _STYLES = {
     "centralised": Key("", "vermillion", "s", ""),
     "random": Key("", "muted", "D", ""),
     "features": Key("", "green", "^", ""),
+    "combined": Key("", "sky", "o", ""),
+}
+
+#: Where there are several of a kind.
+_NAMED = {
+    "descriptors": Key("", "purple", "^", ""),
+    "opensmile_compare": Key("", "orange", "^", ""),
+    "opensmile_egemaps": Key("", "ink", "^", ""),
 }
 
 
@@ -59,7 +67,8 @@ def forest(scores: ScoresRecord) -> Drawing | None:
     groups = [g for g in _groups(scores) if g.points]
     if not groups:
         return None
-    shown = [arm for arm in scores.arms if arm.kind in _STYLES]
+    run = {score.arm for score in scores.scores}
+    shown = [arm for arm in scores.arms if arm.kind in _STYLES and arm.name in run]
     told = [f"{g.title}: {_spoken(g)}" for g in groups]
     federated = next((a.title.lower() for a in shown if a.kind == "federated"), "federated")
     minus = plain(f"{federated} − untrained", 30)
@@ -81,7 +90,7 @@ def _spoken(group: _Group) -> str:
 
 
 def _keyed(arm: Arm) -> Key:
-    style = _STYLES[arm.kind]
+    style = _NAMED.get(arm.name, _STYLES[arm.kind])
     return Key(arm.title, style.role, style.mark, style.dash)
 
 

@@ -291,11 +291,14 @@ class SkippedTask:
 
 @dataclass(frozen=True)
 class Arm:
-    """What the federated encoder is compared with; ``steps`` is its optimiser steps."""
+    """What the federated encoder is compared with; ``steps`` is its optimiser steps.
+
+    An arm that was not run has no scores, and its note says why.
+    """
 
     name: str
     title: str
-    kind: Literal["federated", "centralised", "local", "random", "features", "control"]
+    kind: Literal["federated", "centralised", "local", "random", "features", "combined", "control"]
     steps: int
     note: str
 

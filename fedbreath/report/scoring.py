@@ -39,6 +39,12 @@ _PAIRS = (
     ("centralised", "random"),
     ("federated", "centralised"),
     ("federated", "log_mel"),
+    ("federated", "level_length"),
+    ("federated", "descriptors"),
+    ("federated", "opensmile_compare"),
+    ("federated", "opensmile_egemaps"),
+    ("encoder_descriptors", "descriptors"),
+    ("encoder_descriptors", "opensmile_compare"),
 )
 
 
@@ -54,17 +60,18 @@ def summarise(
     Args:
         pool: The tasks.
         arms: The arms, in the order of the table.
-        results: Arm name to its results, one a seed.
+        results: Arm name to its results, one a seed; none for an arm that was not run.
         pretrained_on: Groups that some arm trained on, as the pool names them.
         count: Bootstrap samples.
     """
+    run = [arm for arm in arms if results[arm.name]]
     # Row 0 of every column is the plain score, the rest are bootstrap samples.
-    columns = {d.name: _columns(d, pool, arms, results, count) for d in pool.tasks}
+    columns = {d.name: _columns(d, pool, run, results, count) for d in pool.tasks}
     facts = tuple(_facts(d, pretrained_on) for d in pool.tasks)
     means = {
         average.name: {
             arm.name: np.mean([columns[task][arm.name] for task in average.tasks], axis=0)
-            for arm in arms
+            for arm in run
         }
         for average in averages(facts)
     }
@@ -75,7 +82,7 @@ def summarise(
         scores=tuple(
             _score(arm.name, d.name, columns[d.name][arm.name], results[arm.name])
             for d in pool.tasks
-            for arm in arms
+            for arm in run
         ),
         differences=_differences({**columns, **means}),
         means=tuple(

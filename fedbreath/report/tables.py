@@ -73,10 +73,12 @@ def blocks(scores: ScoresRecord) -> tuple[Block, ...]:
     # Several means are a table of their own.
     parts = [means, columns] if len(means) > 1 else [means + columns]
     found = _results(scores)
+    groups = [part[i : i + COLUMNS] for part in parts for i in range(0, len(part), COLUMNS)]
+    run = {score.arm for score in scores.scores}
+    # A row that was not run says so once.
     return tuple(
-        _block(scores, found, part[i : i + COLUMNS])
-        for part in parts
-        for i in range(0, len(part), COLUMNS)
+        _block(scores, found, group, [a for a in scores.arms if a.name in run or not number])
+        for number, group in enumerate(groups)
     )
 
 
@@ -123,11 +125,13 @@ def _results(scores: ScoresRecord) -> _Results:
     return found | {(m.arm, m.over): m for m in scores.means}
 
 
-def _block(scores: ScoresRecord, found: _Results, columns: list[Column]) -> Block:
-    local = [arm for arm in scores.arms if arm.kind == "local"]
+def _block(
+    scores: ScoresRecord, found: _Results, columns: list[Column], arms: Sequence[Arm]
+) -> Block:
+    local = [arm for arm in arms if arm.kind == "local"]
     collapsed = local if len(local) > LOCAL_ROWS else []
     rows: list[Row] = []
-    for arm in scores.arms:
+    for arm in arms:
         if arm not in collapsed:
             rows.append(_row(scores, found, columns, arm))
         elif arm is collapsed[0]:

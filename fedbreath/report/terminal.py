@@ -13,7 +13,9 @@ from fedbreath.report.tables import ordered
 from fedbreath.report.wording import decimal, duration, interval, verdict
 
 _COLOURS = {"gain": "bold cyan", "loss": "bold yellow", "noise": "bold", "open": "bold"}
-_SHOWN = ("federated", "centralised", "random", "features")
+
+#: The arms that fit a terminal; the page has all.
+_SHOWN = ("federated", "centralised", "random", "log_mel", "opensmile_compare")
 
 
 def summary(out: Path) -> Group:
@@ -54,7 +56,8 @@ def _numbers(records: Records) -> str:
 
 
 def _table(scores: ScoresRecord) -> Table:
-    arms = [arm for arm in scores.arms if arm.kind in _SHOWN]
+    run = {score.arm for score in scores.scores}
+    arms = [arm for arm in scores.arms if arm.name in _SHOWN and arm.name in run]
     # Text, not str: a square bracket in a name is no markup.
     table = Table(box=None, pad_edge=False)
     table.add_column("AUROC (95 % interval)")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fedbreath.errors import UserError
-from fedbreath.report import page
-from fedbreath.report.records import Failure, Records, ScoresRecord, SkippedItem
+from fedbreath.report import figures, page
+from fedbreath.report.records import Arm, Failure, Records, ScoresRecord, SkippedItem
 from fedbreath.report.tables import COLUMNS, blocks
 from fedbreath.report.wording import decimal, interval
 
@@ -238,6 +238,22 @@ def test_a_block_is_never_too_wide_and_the_mean_comes_first() -> None:
     assert all(len(block.columns) <= COLUMNS for block in dealt)
     assert names[0] == "mean"
     assert set(names) == {"mean", *(task[0] for task in sample.TASKS)}
+
+
+def test_a_row_that_was_not_run_stands_in_the_first_block() -> None:
+    scores = scores_of(sample.records())
+    note = "not run: pip install 'fedbreath[baselines]'"
+    absent = Arm("opensmile_compare", "openSMILE ComParE_2016", "features", 0, note)
+    scores = dataclasses.replace(scores, arms=(*scores.arms, absent))
+    first, *others = blocks(scores)
+    assert [row.note for row in first.rows][-1] == note
+    assert {cell.text for cell in first.rows[-1].cells} == {"–"}
+    assert all(row.title != absent.title for block in others for row in block.rows)
+    text = page.html(dataclasses.replace(sample.records(), scores=scores))
+    assert "not run: pip install" in text
+    drawn = figures.forest(scores)
+    assert drawn is not None
+    assert absent.title not in [key.text for key in drawn.keys]
 
 
 def test_a_mark_needs_a_paired_interval_that_leaves_out_zero() -> None:

@@ -142,6 +142,17 @@ def test_the_same_run_gives_the_same_record() -> None:
     assert summary(pool, results(pool)) == summary(pool, results(pool))
 
 
+def test_an_arm_that_was_not_run_is_listed_without_a_score() -> None:
+    pool = pooled()
+    absent = Arm("opensmile_compare", "openSMILE", "features", 0, "not run: pip install it")
+    found = {**results(pool), absent.name: []}
+    record = summarise(pool, [*ARMS, absent], found, NOBODY, 50)
+    assert record.arms[-1] == absent
+    plain = summary(pool, results(pool), 50)
+    assert (record.scores, record.means, record.ratio) == (plain.scores, plain.means, plain.ratio)
+    assert record.differences == plain.differences
+
+
 # -- the ratio -----------------------------------------------------------------------------
 
 

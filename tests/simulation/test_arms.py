@@ -71,7 +71,10 @@ def test_a_baseline_waits_for_one_client_only(tiny: Tiny) -> None:
 @pytest.mark.parametrize(("clients", "word"), [(1, "seed=0"), (2, "evaluation.baselines=false")])
 def test_without_baselines(tiny: Tiny, clients: int, word: str) -> None:
     found = planned(tiny, clients, word)
-    assert list(found) == ["federated", "random", "log_mel", "level_length"]
+    assert list(found) == [
+        "federated", "random", "log_mel", "descriptors", "encoder_descriptors",
+        "opensmile_compare", "opensmile_egemaps", "level_length",
+    ]  # fmt: skip
 
 
 def test_each_arm_has_a_folder_of_its_own(tiny: Tiny, tmp_path: Path) -> None:
