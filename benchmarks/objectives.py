@@ -28,6 +28,7 @@ from rich.markup import escape
 from benchmarks import objectives_page as page
 from benchmarks import objectives_runs as runs
 from benchmarks import objectives_table as table
+from benchmarks import objectives_terminal as shown
 from benchmarks.objectives_crew import Crew, Kept, configs_version
 from benchmarks.objectives_grid import (
     DATA,
@@ -141,8 +142,7 @@ class Study:
         asked = self.asked
         chosen = grid(asked.objectives, asked.encoders, ("centralised",), asked.data[:1])
         jobs = {cost_key(run): (self.words(run),) for run in chosen}
-        if asked.steps is None or asked.estimate or not self.costs.values:
-            self.costs.fill(self.crew, "measuring steps", runs.step_seconds, jobs)
+        self.costs.fill(self.crew, "measuring steps", runs.step_seconds, jobs)
 
     def planned(self, run: Run, budget: float) -> Run:
         """A trained run with the steps that it gets."""
@@ -269,25 +269,36 @@ def main() -> int:
         with locked(asked.out / ".lock"):
             with Display(console) as display, Crew(asked.workers, display) as crew:
                 sheets = study(asked, crew, console)
-            shown = write(asked, sheets)
+            path = write(asked, sheets)
     except UserError as error:
         Console(stderr=True).print(f"[red bold]error:[/] {escape(str(error))}", soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; the same command goes on")
         return 130
-    for part in page.terminal(sheets):
+    for part in shown.terminal(sheets):
         console.print(part)
-    console.print(f"report: {escape(str(shown))}", highlight=False, soft_wrap=True)
-    print(json.dumps(page.summary(sheets)))
+    console.print(f"report: {escape(str(path))}", highlight=False, soft_wrap=True)
+    print(json.dumps({"sheets": shown.summary(sheets)}))
     return 0
 
 
 def write(asked: Asked, sheets: Sequence[Sheet]) -> Path:
     """The page and the table of results; the page's path."""
     write_text(asked.out / "results.csv", table.as_csv(sheets))
-    write_text(asked.out / "report.html", page.html(sheets))
+    write_text(asked.out / "report.html", page.html(sheets, compute(asked)))
     return asked.out / "report.html"
+
+
+def compute(asked: Asked) -> str:
+    """What every run was given."""
+    if asked.steps:
+        return f"Every run takes about {asked.steps} steps, finalists more in proportion."
+    return (
+        "Every run is given the same processor time, "
+        f"{asked.budget:g} s in the screening and {asked.final_budget:g} s after it: as many steps "
+        "of its objective and encoder as that pays for. OPERA's encoders take a few steps only."
+    )
 
 
 def parse(words: Sequence[str] | None = None) -> Asked:
@@ -312,7 +323,7 @@ def parse(words: Sequence[str] | None = None) -> Asked:
         for one in chosen:
             if one not in (*known, *(OPERA if name == "encoders" else ())):
                 parser.error(f"--{name}: no {one}; choose of {', '.join(known)}")
-        found[name] = tuple(chosen)
+        found[name] = tuple(one for one in (*known, *OPERA) if one in chosen)
     if found.pop("opera"):
         found["encoders"] += OPERA
     found["features"] = (*FEATURES, *(OPENSMILE if found.pop("opensmile") else ()))

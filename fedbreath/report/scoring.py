@@ -123,9 +123,7 @@ def draws_of(
     drawn = resamples(data.units_of(data.test), labels, count, seed, everyone)
     weights = np.concatenate([np.ones((1, len(labels))), drawn])
     return {
-        name: np.mean(
-            [weighted_auroc(r.scores[data.name], labels, weights) for r in seeds], axis=0
-        )
+        name: np.mean([weighted_auroc(r.scores[data.name], labels, weights) for r in seeds], axis=0)
         for name, seeds in results.items()
     }
 
