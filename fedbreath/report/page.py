@@ -76,21 +76,24 @@ def write(out: Path) -> Path:
 
 def html(records: Records) -> str:
     """The page as text; the same for the same records."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
+    return environment().get_template("page.html.jinja").render(_context(records))
+
+
+def environment(*folders: Path) -> jinja2.Environment:
+    """Where templates are found, in these folders and in the report's own, and their filters."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([*folders, _HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"decimal": decimal, "unbroken": _unbroken}
-    return environment.get_template("page.html.jinja").render(_context(records))
+    made.filters |= {"decimal": decimal, "unbroken": _unbroken}
+    return made
 
 
 def _context(records: Records) -> dict[str, Any]:
     scores, data = records.scores, records.data
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     titles = {t.name: t.title for t in scores.tasks} if scores else {}
     return {
         "run": records.run,
@@ -121,14 +124,20 @@ def _context(records: Records) -> dict[str, Any]:
         "skips": skips(data.problems),
         "command": command(records.run.overrides),
         "style": style(),
-        "script": script,
-        "script_hash": f"sha256-{digest}",
+        **script(),
     }
 
 
 def style() -> str:
     """The style sheet that all pages of fedbreath share."""
     return (_HERE / "page.css").read_text(encoding="utf-8")
+
+
+def script() -> dict[str, str]:
+    """The script that sorts score tables, and its hash for the content security policy."""
+    text = (_HERE / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return {"script": text, "script_hash": f"sha256-{digest}"}
 
 
 def tiles(records: Records) -> tuple[Tile, ...]:

@@ -66,8 +66,9 @@ def summarise(
     """
     run = [arm for arm in arms if results[arm.name]]
     # Row 0 of every column is the plain score, the rest are bootstrap samples.
-    columns = {d.name: _columns(d, pool, run, results, count) for d in pool.tasks}
-    facts = tuple(_facts(d, pretrained_on) for d in pool.tasks)
+    of_run = {arm.name: results[arm.name] for arm in run}
+    columns = {d.name: draws_of(d, pool, of_run, count) for d in pool.tasks}
+    facts = tuple(facts_of(d, pretrained_on) for d in pool.tasks)
     means = {
         average.name: {
             arm.name: np.mean([columns[task][arm.name] for task in average.tasks], axis=0)
@@ -95,13 +96,21 @@ def summarise(
     )
 
 
-def _columns(
-    data: TaskData,
-    pool: Pool,
-    arms: Sequence[Arm],
-    results: Mapping[str, Sequence[ArmScores]],
-    count: int,
+def draws_of(
+    data: TaskData, pool: Pool, results: Mapping[str, Sequence[ArmScores]], count: int
 ) -> dict[str, Floats]:
+    """AUROC of every arm on a task, over shared resamples of the persons scored on.
+
+    Args:
+        data: The task.
+        pool: All tasks: those of a data set share their persons, and so their resamples.
+        results: Arm name to its results, one a seed; their mean is the arm's.
+        count: Bootstrap samples.
+
+    Returns:
+        Arm name to shape (1 + count,): the plain score, then the bootstrap samples. The same
+        pool and count give the same resamples, so arms that were scored apart are paired.
+    """
     labels = data.labels[data.test]
     dataset = data.task.config.dataset
     everyone = {
@@ -114,11 +123,8 @@ def _columns(
     drawn = resamples(data.units_of(data.test), labels, count, seed, everyone)
     weights = np.concatenate([np.ones((1, len(labels))), drawn])
     return {
-        arm.name: np.mean(
-            [weighted_auroc(r.scores[data.name], labels, weights) for r in results[arm.name]],
-            axis=0,
-        )
-        for arm in arms
+        name: np.mean([weighted_auroc(r.scores[data.name], labels, weights) for r in seeds], axis=0)
+        for name, seeds in results.items()
     }
 
 
@@ -137,7 +143,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _facts(data: TaskData, pretrained_on: frozenset[str]) -> TaskFacts:
+def facts_of(data: TaskData, pretrained_on: frozenset[str]) -> TaskFacts:
+    """What a reader must know of a task; `pretrained_on` holds groups as the pool names them."""
     config = data.task.config
     tested = data.units_of(data.test)
     per_class = {
