@@ -55,7 +55,7 @@ LIBRARY: Mapping[str, str] = {
 }
 
 #: Settings that say where and how fast, never what: they do not enter the digest.
-_NOT_DIGESTED = ("out", "resume", "cache", "engine", "patience")
+_NOT_DIGESTED = ("out", "resume", "cache", "device", "engine", "patience")
 
 
 @dataclass(frozen=True)
@@ -214,6 +214,8 @@ class Config:
         out: Folder for everything of the run; None makes a dated one under ``runs/``.
         resume: Folder of a run to go on with.
         cache: Folder of the feature stores; None means the user's cache folder.
+        device: Where networks are trained: ``auto`` is the GPU when there is one, in mixed
+            precision, else the CPU.
     """
 
     seed: int
@@ -221,6 +223,7 @@ class Config:
     out: str | None
     resume: str | None
     cache: str | None
+    device: Literal["auto", "cpu", "cuda"]
     front_end: FrontEnd
     views: Views
     split: Split

@@ -49,7 +49,13 @@ class Update:
 
 
 def device_of(name: str = "auto") -> torch.device:
-    """``auto`` is the GPU when there is one, else the CPU."""
+    """``auto`` is the GPU when there is one, else the CPU.
+
+    Raises:
+        ConfigError: A GPU is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda: PyTorch finds no GPU here; device=auto takes what there is")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
@@ -60,15 +66,14 @@ class Learner:
 
     Args:
         config: The run's configuration; its seed gives the initial weights.
-        device: ``auto``, ``cpu`` or ``cuda``.
         warm: Whether the file that the encoder's ``init`` names is read. Whoever makes the
             first weights reads it; a client is sent weights, and reads no file that a run
             names.
     """
 
-    def __init__(self, config: Config, device: str = "auto", *, warm: bool = False) -> None:
+    def __init__(self, config: Config, *, warm: bool = False) -> None:
         self.config = config
-        self.device = device_of(device)
+        self.device = device_of(config.device)
         self.encoder: Encoder = encoders.build(
             config.encoder, config.front_end.mels, config.seed, warm=warm
         )
@@ -150,13 +155,19 @@ class Learner:
         drawn = self.mechanism.draw(selection.subjects, self.config.training.batch_size, rng)
         optimizer.zero_grad()
         loss = self.mechanism.backward(
-            lambda views: self.objective(self.encoder, views),
+            self._loss,
             self.model,
             lambda indices: self._views(selection, indices, rng),
             drawn,
         )
         optimizer.step()
         self.objective.after_step(self.encoder)
+        return loss
+
+    def _loss(self, views: Sequence[Tensor]) -> Tensor:
+        """The objective; in mixed precision on a GPU only, since bfloat16 slows a CPU down."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss: Tensor = self.objective(self.encoder, views)
         return loss
 
     def _views(

@@ -41,7 +41,7 @@ def run_record(config: Config, overrides: tuple[str, ...]) -> r.RunRecord:
             cpu=cpu_name(),
             cores=os.cpu_count() or 1,
             threads=torch.get_num_threads(),
-            device=str(device_of()),
+            device=str(device_of(config.device)),
         ),
         guarantee=r.GuaranteeText(guarantee.mechanism, guarantee.sentence()),
         encoder=r.EncoderFacts(
