@@ -6,7 +6,8 @@ multiply-accumulates for a second of audio; the time of a forward pass and of a 
 step (forward, backward) of a batch; the step with feature maps in either memory layout
 where convolutions do the work; and the step against a straightforward implementation that
 gives the same embeddings: torch's default layout, torch's own transformer layers. Times
-are the least of the turns, the ratio is the median of the turns' own ratios. The table is
+are the least of the turns, the ratio is the median of the turns' own ratios. What has nothing
+to train has no step. The table is
 Markdown, as in ``docs/encoders.md``; the last line is one JSON object.
 """
 
@@ -132,33 +133,34 @@ def milliseconds(runs: Mapping[str, Callable[[], None]]) -> dict[str, list[float
     return found
 
 
-def measure(name: str, size: int) -> dict[str, Any] | None:
-    """Everything of one encoder; None when it has nothing to train."""
+def measure(name: str, size: int) -> dict[str, Any]:
+    """Everything of one encoder; no step of what has nothing to train."""
     torch.manual_seed(0)
     encoder = encoders.build(component("encoder", name), FRONT_END.mels, 0)
-    if not encoder.parameter_count():
-        return None
     facts = encoder.facts(FRONT_END, SECONDS)
-    batch = torch.randn(size, FRONT_END.mels, FRONT_END.frames(SECONDS))
-    runs = {
-        "step": step(encoder, batch),
-        "straightforward": step(straightforward(encoder), batch),
-    }
+    rows = FRONT_END.rows if encoder.tracks else FRONT_END.mels
+    batch = torch.randn(size, rows, FRONT_END.frames(SECONDS))
+    runs: dict[str, Callable[[], None]] = {}
+    if encoder.parameter_count():
+        runs["step"] = step(encoder, batch)
+        runs["straightforward"] = step(straightforward(encoder), batch)
     if isinstance(encoder, Cnn | OperaCe):
         runs |= {n: step(in_layout(encoder, layout), batch) for n, layout in LAYOUTS.items()}
     encoder.train()
-    times = milliseconds(runs)
+    times = milliseconds(runs) if runs else {}
     times |= milliseconds({"forward": forward(encoder.eval(), batch)})
-    ratios = [a / b for a, b in zip(times["step"], times["straightforward"], strict=True)]
-    return {
+    found = {
         "encoder": name,
         "parameters": facts.parameters,
         "dim": facts.dim,
         "receptive_field_s": facts.receptive_field,
         "mmac_per_s": round(facts.mmac, 1),
         **{f"{kind}_ms": round(min(turns), 1) for kind, turns in times.items()},
-        "step_over_straightforward": round(statistics.median(ratios), 2),
     }
+    if runs:
+        ratios = [a / b for a, b in zip(times["step"], times["straightforward"], strict=True)]
+        found["step_over_straightforward"] = round(statistics.median(ratios), 2)
+    return found
 
 
 def row(found: Mapping[str, Any]) -> str:
@@ -170,12 +172,14 @@ def row(found: Mapping[str, Any]) -> str:
         found["dim"],
         "window" if field is None else f"{field:.2f}",
         f"{found['mmac_per_s']:,.0f}",
-        f"{found['forward_ms']:,.0f}",
-        f"{found['step_ms']:,.0f}",
-        *(f"{found[f'{n}_ms']:,.0f}" if f"{n}_ms" in found else "" for n in LAYOUTS),
-        f"{found['step_over_straightforward']:.2f}",
+        *(_cell(found, f"{n}_ms", ",.0f") for n in ("forward", "step", *LAYOUTS)),
+        _cell(found, "step_over_straightforward", ".2f"),
     ]
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _cell(found: Mapping[str, Any], key: str, form: str) -> str:
+    return format(found[key], form) if key in found else ""
 
 
 def main() -> None:
@@ -189,9 +193,8 @@ def main() -> None:
     rows = []
     for name in arguments.encoders:
         found = measure(name, arguments.batch)
-        if found is not None:
-            rows.append(found)
-            print(row(found), flush=True)
+        rows.append(found)
+        print(row(found), flush=True)
     print(json.dumps({"batch": arguments.batch, "torch": torch.__version__, "encoders": rows}))
 
 

@@ -51,6 +51,9 @@ REPEATS = 5
 
 FRONT_END = FrontEnd()
 
+#: The log-mels alone, which is what librosa's path makes and the bounds are for.
+WITHOUT = FrontEnd(tracks=False)
+
 
 def signal(seed: int, rate: int, seconds: float = SECONDS) -> NDArray[np.float32]:
     """Noise whose spectrum falls like that of breathing, at a level of -20 dB."""
@@ -129,11 +132,11 @@ def recording(path: Path) -> Recording:
     return Recording(path.name, path, "benchmark", None, "breath")
 
 
-def whole(path: Path) -> NDArray[np.float16]:
+def whole(path: Path, front_end: FrontEnd = WITHOUT) -> NDArray[np.float16]:
     """The whole path of one file, as a store is built: features and condition."""
     sound = audio.read(recording(path))
     audio.examine(sound)
-    return stored(audio.log_mel(sound, FRONT_END))
+    return stored(audio.analyse(sound, front_end))
 
 
 def with_librosa(path: Path) -> NDArray[np.float32]:
@@ -172,7 +175,8 @@ def parts(files: dict[str, Path], folder: Path) -> dict[str, float]:
     )
     at_16 = Sound(signal(0, 16_000), 16_000)
     found["log-mel at 16 kHz"] = speed(lambda: audio.log_mel(at_16, FRONT_END), SECONDS)
-    frames = stored(audio.log_mel(at_16, FRONT_END))
+    found["log-mel and tracks at 16 kHz"] = speed(lambda: audio.analyse(at_16, FRONT_END), SECONDS)
+    frames = stored(audio.analyse(at_16, FRONT_END))
     with (folder / "features").open("wb") as file:
         found["write to the store"] = speed(lambda: frames.tofile(file), SECONDS)
     return found
@@ -236,7 +240,7 @@ def hours_store(folder: Path, hours: float) -> Store:
     )
     site = Site("generated", tuple(entry.recording for entry in entries))
     # As `open_store` does: slices of a memmap cost far more than those of a plain array.
-    return Store(site, FRONT_END, entries, np.asarray(features))
+    return Store(site, WITHOUT, entries, np.asarray(features))
 
 
 def own_memory() -> float:
@@ -269,6 +273,9 @@ def measure(root: str | None, files: int) -> dict[str, Any]:
         wav = made[FORMATS[0][0]]
         result: dict[str, Any] = {"steps": parts(made, folder)}
         result["whole"] = {name: speed(_whole(path), SECONDS) for name, path in made.items()}
+        result["whole"][f"with tracks, {FORMATS[0][0]}"] = speed(
+            lambda: whole(wav, FRONT_END), SECONDS
+        )
         has_librosa = importlib.util.find_spec("librosa") is not None
         result["librosa"] = result["least"] = None
         if has_librosa:

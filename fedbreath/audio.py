@@ -51,6 +51,9 @@ _ROW = 4096
 #: Frames transformed at once: their spectra stay in the cache of a core.
 _BLOCK = 128
 
+#: Frames whose tracks are computed at once: each takes 30 kB meanwhile.
+_TRACKED = 256
+
 #: Mel bands multiplied at once.
 _BANDS = 16
 
@@ -296,8 +299,21 @@ def analyse(sound: Sound, front_end: FrontEnd) -> NDArray[np.float32]:
     log = log_mels_of(power, front_end)
     if not front_end.tracks:
         return log
-    found = frame_tracks.of(frames / level, torch.from_numpy(power), front_end.grid)
-    return np.concatenate([log, found.numpy()], axis=1)
+    return np.concatenate([log, _tracks_of(frames, level, power, front_end)], axis=1)
+
+
+def _tracks_of(
+    frames: torch.Tensor, level: float, power: NDArray[np.float32], front_end: FrontEnd
+) -> NDArray[np.float32]:
+    """The frame tracks, (frames, tracks), block by block."""
+    spectrum, grid, blocks = torch.from_numpy(power), front_end.grid, []
+    for first in range(0, len(power), _TRACKED):
+        before = min(first, 1)  # flux is from the frame before
+        part = slice(first - before, first + _TRACKED)
+        block = frame_tracks.of(frames[part] / level, spectrum[part], grid)
+        blocks.append(block[before:])
+    found: NDArray[np.float32] = torch.cat(blocks).numpy()
+    return found
 
 
 def frames_of(sound: Sound, front_end: FrontEnd) -> tuple[torch.Tensor, float]:

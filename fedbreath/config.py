@@ -120,14 +120,19 @@ class Training:
             raise ValueError(f"warmup must lie in [0, 1), got {self.warmup}")
 
     def rate(self, done: float) -> float:
-        """The step size when a share of the run is done, in [0, 1).
+        """The step size when a share of the run is done, in [0, 1].
 
         Warm-up is linear; the cosine (Loshchilov and Hutter 2017, without restarts) spans
         the whole run, so that rounds and steps can be traded.
 
+        Raises:
+            ValueError: A share beyond the run, where the cosine would rise again.
+
         >>> Training(learning_rate=1.0, warmup=0.0).rate(0.5)
         0.5
         """
+        if not 0 <= done <= 1:
+            raise ValueError(f"a share of the run must lie in [0, 1], got {done}")
         rise = min(1.0, done / self.warmup) if self.warmup else 1.0
         fall = (1 + math.cos(math.pi * done)) / 2 if self.schedule == "cosine" else 1.0
         return self.learning_rate * rise * fall

@@ -16,7 +16,8 @@ fluctuation       5      ln of the root mean square of the difference of adjacen
 ================  =====  ==================================================================
 
 Descriptors are computed from one crop alone: no number of another recording enters, so that
-a loss that predicts them decomposes over recordings.
+a loss that predicts them decomposes over recordings. They are the same bit for bit whatever
+stands beside the crop in a batch and however the batch lies in memory.
 """
 
 import functools
@@ -77,6 +78,7 @@ def describe(crop: Tensor, mels: int) -> Tensor:
         raise ValueError(f"crops must have the shape (B, {rows}, frames), got {tuple(crop.shape)}")
     if crop.shape[2] < FRAMES:
         crop = crop[:, :, torch.arange(FRAMES, device=crop.device) % crop.shape[2]]
+    crop = crop.contiguous()  # sums over frames depend on how they lie
     cepstra = torch.einsum("bmt,mk->bkt", crop[:, :mels], _dct(mels).to(crop))
     return functionals(torch.cat([crop, cepstra], dim=1)).flatten(1)
 
@@ -87,7 +89,8 @@ def functionals(rows: Tensor) -> Tensor:
     centred = rows - mean
     square = centred.square()
     variance = square.mean(dim=2) + _LEAST
-    skewness = (square * centred).mean(dim=2) / variance**1.5
+    # Not **1.5, whose last bit depends on where in a tensor a number stands.
+    skewness = (square * centred).mean(dim=2) / (variance * variance.sqrt())
     kurtosis = (square.square().mean(dim=2) / variance**2 + 1e-3).log()
     ordered = rows.sort(dim=2).values
     places = [round(share * (rows.shape[2] - 1)) for share in QUANTILES]

@@ -32,6 +32,7 @@ count as silence, as in the log-mels.
 
 import functools
 import itertools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -73,8 +74,8 @@ class Grid:
 
     Attributes:
         sample_rate: Hz; at least twice the highest of `EDGES`.
-        fft: Points of the transform.
-        window: Samples of the Hann window.
+        fft: Points of the transform; at least the window and the longest lag.
+        window: Samples of the Hann window; at least twice the longest lag.
     """
 
     sample_rate: int
@@ -87,14 +88,13 @@ class Grid:
                 f"tracks need sample_rate >= {2 * EDGES[-1]:g} Hz, got {self.sample_rate}"
             )
         if self.window < 2 * LAGS[1] * self.sample_rate:
-            least = 2 * LAGS[1]
             raise ValueError(
-                f"tracks need window >= {least:g} s, got {self.window / self.sample_rate:g}"
+                f"tracks need window >= {2 * LAGS[1]:g} s, got {self.window / self.sample_rate:g}"
             )
-        if self.sample_rate / self.fft > EDGES[0]:
-            raise ValueError(
-                f"tracks need fft >= {self.sample_rate / EDGES[0]:g} points, got {self.fft}"
-            )
+        # A bin no wider than the lowest edge, and no period that wraps around.
+        least = max(self.sample_rate / EDGES[0], self.window + LAGS[1] * self.sample_rate)
+        if self.fft < least:
+            raise ValueError(f"tracks need fft >= {math.ceil(least)} points, got {self.fft}")
 
 
 def of(frames: Tensor, power: Tensor, grid: Grid) -> Tensor:
@@ -112,8 +112,8 @@ def of(frames: Tensor, power: Tensor, grid: Grid) -> Tensor:
     >>> of(torch.zeros(63, 512), torch.zeros(63, 513), Grid(16_000, 1024, 512)).shape
     torch.Size([63, 40])
     """
-    lowest, octaves, edges = _axes(grid)
-    used = power[:, lowest:] + SILENCE / power.shape[1]
+    bins, octaves, edges = _axes(grid)
+    used = power[:, bins] + SILENCE / power.shape[1]
     energy = used.sum(dim=1, keepdim=True)
     shares = used / energy
     logs = shares.log()
@@ -131,13 +131,13 @@ def of(frames: Tensor, power: Tensor, grid: Grid) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
-def _axes(grid: Grid) -> tuple[int, Tensor, list[int]]:
-    """The first bin that is used, the octave of each used bin, and where bands begin and end."""
+def _axes(grid: Grid) -> tuple[slice, Tensor, list[int]]:
+    """The bins that are used, the octave of each, and where bands begin and end among them."""
     width = grid.sample_rate / grid.fft
     places = [round(edge / width) for edge in EDGES]
     places[-1] = min(places[-1], grid.fft // 2) + 1
-    bins = torch.arange(places[0], places[-1])
-    return places[0], (bins * width / 1000).log2(), [place - places[0] for place in places]
+    octaves = (torch.arange(places[0], places[-1]) * width / 1000).log2()
+    return slice(places[0], places[-1]), octaves, [place - places[0] for place in places]
 
 
 def _moments(shares: Tensor, octaves: Tensor) -> tuple[Tensor, ...]:

@@ -113,7 +113,7 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
         )
     seeds = f"mean of {config.evaluation.random_seeds} seeds"
     arms.append(Arm("random", "Untrained network", "random", note=seeds))
-    arms += _without_training(config, overrides)
+    arms += _without_training(config, overrides, arms[0].title)
     if config.evaluation.baselines and 1 < count <= MOST_LOCAL:
         arms += [
             Arm(
@@ -130,15 +130,15 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
     return arms
 
 
-def _without_training(config: Config, overrides: tuple[str, ...]) -> list[Arm]:
-    """The rows that train nothing of their own."""
+def _without_training(config: Config, overrides: tuple[str, ...], title: str) -> list[Arm]:
+    """The rows that train nothing of their own; `title` is that of the global encoder."""
     smile = "no network; openSMILE is free for research only"
     rows = [
         Arm("log_mel", "Log-mel mean and SD", "features", note="no network"),
         Arm("descriptors", "Descriptors", "features", note="no network"),
         Arm(
             "encoder_descriptors",
-            "Federated encoder and descriptors",
+            f"{title} encoder and descriptors",
             "combined",
             overrides,
             note="side by side, every feature standardised",

@@ -60,8 +60,8 @@ def wav(
         FrontEnd(level="none"),
         FrontEnd(level="none", window=0.064, hop=0.01, fft=2048, mels=40, low=0, high=4000),
         FrontEnd(level="none", floor=1e-2),
-        FrontEnd(level="none", window=0.0311, hop=0.0071, fft=625, mels=17),
-        FrontEnd(level="none", window=0.064, low=1000, high=1200, mels=40),
+        FrontEnd(level="none", window=0.0311, hop=0.0071, fft=625, mels=17, tracks=False),
+        FrontEnd(level="none", window=0.064, low=1000, high=1200, mels=40, tracks=False),
     ],
     ids=["default", "other", "floor", "odd", "empty bands"],
 )

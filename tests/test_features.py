@@ -108,6 +108,13 @@ def test_normalise_is_the_front_ends_constants() -> None:
     assert (found == 2).all()
 
 
+def test_normalise_leaves_tracks_alone() -> None:
+    crops = np.full((1, 2, FRONT_END.rows), 5.0, np.float32)
+    features.normalise(crops, replace(FRONT_END, mean=1.0, sd=2.0))
+    assert (crops[..., :16] == 2).all()
+    assert (crops[..., 16:] == 5).all()
+
+
 # -- building ------------------------------------------------------------------------------
 
 
@@ -122,6 +129,44 @@ def test_a_store_holds_the_front_ends_numbers_in_float16(site: Site, tmp_path: P
     assert (by_name["c.flac"].seconds, by_name["c.flac"].sample_rate) == (1.0, 44_100)
     assert by_name["a.wav"].frames == 1 + 8000 // 256
     assert by_name["a.wav"].level == pytest.approx(-20, abs=0.3)
+
+
+def test_tracks_stand_after_the_log_mels(site: Site, tmp_path: Path) -> None:
+    everything = prepare(site, FRONT_END, tmp_path).select()
+    assert FRONT_END.rows == 16 + 40
+    for i, entry in enumerate(everything.entries):
+        kept = everything.frames(i)
+        assert kept.shape == (entry.frames, FRONT_END.rows)
+        np.testing.assert_array_equal(kept[:, :16], everything.log_mel(i))
+        expected = audio.analyse(audio.read(entry.recording), FRONT_END)
+        np.testing.assert_allclose(kept, expected, rtol=2**-10, atol=2**-10)
+
+
+def test_a_store_without_tracks_has_log_mels_alone(site: Site, tmp_path: Path) -> None:
+    front_end = replace(FRONT_END, tracks=False)
+    assert features.key(site, front_end) != features.key(site, FRONT_END)
+    alone, both = (prepare(site, f, tmp_path).select() for f in (front_end, FRONT_END))
+    (made, _), (other, _) = alone.parts[0], both.parts[0]
+    assert made.features.shape == (len(other.features), 16)
+    np.testing.assert_array_equal(made.features, other.features[:, :16])
+    np.testing.assert_array_equal(alone.frames(1), both.log_mel(1))
+    where, rng = np.arange(3), np.random.default_rng
+    crops = alone.crops(where, 9, rng(0))
+    np.testing.assert_array_equal(crops, both.crops(where, 9, rng(0), rows=16))
+
+
+def test_a_crop_has_tracks_when_they_are_asked_for(site: Site, tmp_path: Path) -> None:
+    """Of the same frames as the log-mels beside them; a short one is repeated with them."""
+    everything = prepare(site, FRONT_END, tmp_path).select()
+    where = np.repeat(np.arange(3), 20)
+    for frames in (9, 500):
+        log_mels = everything.crops(where, frames, np.random.default_rng(0))
+        whole = everything.crops(where, frames, np.random.default_rng(0), rows=FRONT_END.rows)
+        assert whole.shape == (60, frames, FRONT_END.rows)
+        np.testing.assert_array_equal(whole[:, :, :16], log_mels)
+        for crop, i in zip(whole, where.tolist(), strict=True):
+            own = {row.tobytes() for row in everything.frames(i).astype(np.float32)}
+            assert {row.tobytes() for row in crop} <= own
 
 
 def test_stored_is_rounded_as_numpy_rounds() -> None:

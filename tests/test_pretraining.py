@@ -1,6 +1,7 @@
 """The local fit: repeatable, continued exactly where a site left off, and it learns."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fedbreath.config import Component, Config, choices, load
+from fedbreath.config import Component, Config, Training, choices, load
 from fedbreath.encoders import Encoder
-from fedbreath.errors import SiteError, UserError
+from fedbreath.errors import ConfigError, SiteError, UserError
 from fedbreath.features import Selection
 from fedbreath.objectives import Given
 from fedbreath.objectives.cola import Cola
 from fedbreath.objectives.cola import Config as ColaConfig
+from fedbreath.optimizer import AdamW
 from fedbreath.pretraining import (
     Learner,
     State,
@@ -212,6 +214,70 @@ def test_what_is_kept_is_not_changed_by_the_next_round() -> None:
     before = {name: tensor.clone() for name, tensor in (first.kept | first.state).items()}
     learner.fit(first.state, first.kept, selection(), rng_of(0, "site", 2), 2)
     assert same(first.kept | first.state, before)
+
+
+# -- the schedule ------------------------------------------------------------------------
+
+
+def test_the_step_size_warms_up_and_falls_by_hand() -> None:
+    training = Training(learning_rate=0.01, warmup=0.1)
+    assert training.rate(0) == 0
+    assert training.rate(0.05) == pytest.approx(0.01 * 0.5 * (1 + np.cos(np.pi * 0.05)) / 2)
+    assert training.rate(0.1) == pytest.approx(0.01 * (1 + np.cos(np.pi * 0.1)) / 2)
+    assert training.rate(0.5) == pytest.approx(0.005)
+    assert training.rate(0.75) == pytest.approx(0.01 * (1 - 0.5**0.5) / 2)
+    assert training.rate(1) == 0
+    falling = [training.rate(done) for done in np.linspace(0.1, 1, 50)]
+    assert all(a > b for a, b in itertools.pairwise(falling))
+
+
+def test_a_constant_step_size_stays_after_its_warm_up() -> None:
+    training = Training(learning_rate=0.01, schedule="constant", warmup=0.2)
+    assert [training.rate(done) for done in (0.2, 0.5, 1.0)] == [0.01] * 3
+    assert training.rate(0.05) == pytest.approx(0.0025)
+    steady = Training(learning_rate=0.01, schedule="constant", warmup=0)
+    assert steady.rate(0) == steady.rate(1) == 0.01
+
+
+@pytest.mark.parametrize("done", [-0.01, 1.01])
+def test_there_is_no_step_size_beyond_the_run(done: float) -> None:
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got"):
+        Training().rate(done)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("training.warmup=1", r"training\.warmup must lie in \[0, 1\), got 1"),
+        ("training.warmup=-0.1", r"training\.warmup must lie in \[0, 1\), got -0\.1"),
+        ("training.schedule=linear", "training.schedule must be one of cosine, constant, got"),
+    ],
+)
+def test_a_schedule_out_of_range_is_named(override: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        load(override)
+
+
+def rates(monkeypatch: pytest.MonkeyPatch, overrides: str) -> list[float]:
+    """The step size of every step of a whole run."""
+    used: list[float] = []
+    monkeypatch.setattr(AdamW, "step", lambda optimizer: used.append(optimizer.learning_rate))
+    config = settled(overrides)
+    learner = Learner(config)
+    for number in range(1, config.rounds + 1):
+        learner.fit(learner.shared_state(), {}, selection(), rng_of(0, "site", number), number)
+    return used
+
+
+def test_rounds_and_steps_can_be_traded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight steps in 1, 2, 4 or 8 rounds: the same step size at the same share of the run."""
+    runs = [
+        rates(monkeypatch, f"rounds={rounds} training.steps={8 // rounds} training.warmup=0.3")
+        for rounds in (1, 2, 4, 8)
+    ]
+    training = settled("training.warmup=0.3").training
+    assert runs[0] == pytest.approx([training.rate((step + 0.5) / 8) for step in range(8)])
+    assert all(run == pytest.approx(runs[0], rel=1e-12) for run in runs)
 
 
 # -- what travels ------------------------------------------------------------------------

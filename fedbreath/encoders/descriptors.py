@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from fedbreath import descriptors, tracks
+from fedbreath import descriptors
 from fedbreath.encoders import Encoder, lengths
 
 
@@ -37,7 +37,7 @@ class Descriptors(Encoder):
 
     def features(self, log_mel: Tensor) -> Tensor:
         """(B, mels + tracks, frames) -> (B, 1, mels + tracks, frames), as it is."""
-        lengths.check(log_mel, self.mels + len(tracks.NAMES))
+        lengths.check(log_mel)
         return log_mel.unsqueeze(1)
 
     def pool(self, features: Tensor) -> Tensor:

@@ -52,9 +52,18 @@ def test_a_layout_changes_the_memory_and_not_the_numbers(layout: torch.memory_fo
 def test_a_row_holds_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "MOST", 1)
     found = benchmark.measure("cnn_narrow", 2)
-    assert found is not None
     assert found["parameters"] == 245_104
     assert found["step_ms"] > found["forward_ms"] > 0
     assert benchmark.row(found).count("|") == len(benchmark.HEADINGS) + 1
     without = {k: v for k, v in found.items() if k not in ("plain_ms", "channels_last_ms")}
     assert "|  |  |" in benchmark.row(without)
+
+
+def test_what_has_nothing_to_train_has_a_pass_and_no_step() -> None:
+    found = benchmark.measure("descriptors", 2)
+    assert (found["parameters"], found["dim"]) == (0, 1984)
+    assert "step_ms" not in found
+    assert found["forward_ms"] > 0
+    cells = benchmark.row(found).split("|")[1:-1]
+    assert len(cells) == len(benchmark.HEADINGS)
+    assert [cell.strip() for cell in cells[6:]] == [""] * 4

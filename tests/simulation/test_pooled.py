@@ -21,9 +21,11 @@ from tests.simulation.tiny import Tiny
 def runs(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A federation with its baselines, the pooled run of as many steps, one started from it."""
     folder = tmp_path_factory.mktemp("runs")
-    assert tiny.run(folder / "federated") == 0
+    # Six steps that are large enough for a probe to tell.
+    rate = "training.learning_rate=0.05"
+    assert tiny.run(folder / "federated", rate) == 0
     # Two clients of one step each.
-    assert tiny.run(folder / "pooled", "partition=pooled", "training.steps=2") == 0
+    assert tiny.run(folder / "pooled", "partition=pooled", "training.steps=2", rate) == 0
     init = f"encoder.init=fedbreath:{folder / 'pooled'}"
     assert tiny.run(folder / "warm", "partition=pooled", "rounds=1", init, "encoder.adapter=2") == 0
     return folder
@@ -60,7 +62,9 @@ def test_the_page_compares_with_nothing_that_is_not_there(runs: Path) -> None:
     found = records.read(runs / "pooled")
     assert [c.name for c in found.data.clients] == ["pooled"]
     assert found.scores is not None
-    assert [a.title for a in found.scores.arms][:2] == ["Pretrained", "Untrained network"]
+    titles = [a.title for a in found.scores.arms]
+    assert titles[:2] == ["Pretrained", "Untrained network"]
+    assert "Pretrained encoder and descriptors" in titles
     text = page.html(found)
     body = text.partition("<main>")[2].partition('<section id="reproduce">')[0]
     for word in ("Federated", "federated −", "(centralised − untrained)", "share of a centralised"):
