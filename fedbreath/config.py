@@ -99,7 +99,7 @@ class Training:
     """
 
     steps: int = 6
-    batch_size: int = 32
+    batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
     schedule: Literal["cosine", "constant"] = "cosine"

@@ -196,9 +196,9 @@ def _inside(frames: Tensor, grid: Grid) -> list[Tensor]:
     crest = (loud.amax(dim=1) / rms + 1e-3).log()
     length = max(1, round(BURST * grid.sample_rate))
     whole = grid.window // (length * BURSTS[-1]) * length * BURSTS[-1]
-    means = loud[:, :whole].unflatten(1, (-1, length)).mean(dim=2) / rms[:, None]
+    means = torch.unflatten(loud[:, :whole], 1, (-1, length)).mean(dim=2) / rms[:, None]
     bursts = [
-        (means.unflatten(1, (-1, times)).mean(dim=2).diff(dim=1).std(dim=1) + 1e-3).log()
+        (torch.unflatten(means, 1, (-1, times)).mean(dim=2).diff(dim=1).std(dim=1) + 1e-3).log()
         for times in BURSTS
     ]
     return [crossings, crest, *bursts]

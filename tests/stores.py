@@ -33,16 +33,21 @@ def store(
     name: str = "site",
     front_end: FrontEnd | None = None,
 ) -> Store:
-    """A store of these recordings with these log-mels, each of shape (frames, mels)."""
-    mels = log_mels[0].shape[1] if log_mels else MELS
+    """A store of these recordings with these log-mels, each of shape (frames, mels).
+
+    Tracks, where the front end keeps them, are noise.
+    """
+    front_end = replace(front_end or FrontEnd(), mels=log_mels[0].shape[1] if log_mels else MELS)
+    mels = front_end.mels
     entries, offset = [], 0
     for recording, log_mel in zip(recordings, log_mels, strict=True):
         frames = len(log_mel)
         entries.append(Entry(recording, offset, frames, 0.016 * frames, 8000, -20.0))
         offset += frames
     features = np.concatenate(log_mels) if log_mels else np.zeros((0, mels), np.float16)
-    site = Site(name, tuple(recordings))
-    return Store(site, replace(front_end or FrontEnd(), mels=mels), tuple(entries), features)
+    tracks = np.random.default_rng(0).normal(0, 1, (len(features), front_end.rows - mels))
+    features = np.concatenate([features, tracks.astype(np.float16)], axis=1)
+    return Store(Site(name, tuple(recordings)), front_end, tuple(entries), features)
 
 
 def noise(

@@ -26,7 +26,7 @@ def selection(count: int = 20) -> Selection:
 def fitted(overrides: str) -> tuple[Learner, dict[str, Tensor], Update]:
     learner = Learner(load(f"{TINY} {overrides}"))
     start = learner.shared_state()
-    return learner, start, learner.fit(start, {}, selection(), rng_of(0, "site", 1))
+    return learner, start, learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
 
 
 def moved(start: dict[str, Tensor], update: Update) -> set[str]:
@@ -63,7 +63,7 @@ def test_the_state_of_what_stands_is_not_kept() -> None:
     assert len(moments) == 3 * len(trained) < 3 * len(list(learner.model.parameters()))
     sizes = sum(t.numel() for n, t in update.kept.items() if n.startswith("optimizer.mean"))
     assert sizes == sum(p.numel() for p in trained)
-    again = learner.fit(update.state, update.kept, selection(), rng_of(0, "site", 2))
+    again = learner.fit(update.state, update.kept, selection(), rng_of(0, "site", 2), 2)
     assert set(again.kept) == set(update.kept)
 
 

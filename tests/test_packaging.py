@@ -18,6 +18,7 @@ from simulation import PACKAGES
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 ASSETS = {
+    "fedbreath/objectives/public.json",
     "fedbreath/report/page.css",
     "fedbreath/report/page.js",
     "fedbreath/report/page.html.jinja",
@@ -34,6 +35,11 @@ assert config.component("data", "simulated", ["persons=3"]).build().sites()
 assert config.component("data", "real", ["root=x"]).config.root == "x"
 for group in config.LIBRARY:
     assert config.choices(group), group
+import torch
+from fedbreath.audio import FrontEnd
+from fedbreath.objectives import public
+public.computed = None  # nothing is rendered
+assert len(public.standard(FrontEnd(), 62)[0]) == 1984
 from fedbreath.report import page
 from fedbreath.datacheck import page as check_page
 print(pathlib.Path(fedbreath.__file__).parent)
@@ -175,6 +181,7 @@ def test_the_bundle_holds_the_application(bundle: Path) -> None:
     found = names(bundle)
     packages = ("fedbreath", "strategies", "client", "server", "simulation")
     assert tracked(*(f"{name}/**/*.py" for name in packages), "configs/**/*.yaml") <= found
+    assert "fedbreath/objectives/public.json" in found
     assert {"configs/config.yaml", "pyproject.toml"} <= found
     for group in PACKAGES:
         assert any(name.startswith(f"configs/{group}/") for name in found), group

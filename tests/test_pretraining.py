@@ -143,7 +143,7 @@ def test_an_objective_is_told_of_the_rounds_weights_and_of_every_step() -> None:
     watched = Component(Watched, ColaConfig(8))
     learner = Learner(dataclasses.replace(settled(), objective=watched))
     start = learner.shared_state()
-    for number in range(2):
+    for number in (1, 2):
         update = learner.fit(start, {}, selection(), rng_of(0, "site", number), number)
         assert isinstance(learner.objective, Watched)
         told = learner.objective.told
@@ -174,25 +174,26 @@ def test_a_generators_name_has_no_second_reading() -> None:
 
 
 def test_two_rounds_with_a_kept_state_are_one_round_of_twice_the_steps() -> None:
-    """Alone, with one generator: the head, the moments and their step count go on exactly."""
-    config, rng = settled(), rng_of(0, "site", 1)
+    """Alone, with one generator: the head, the moments, their step count and the schedule."""
+    config, rng = settled("rounds=2"), rng_of(0, "site", 1)
     learner = Learner(config)
     first = learner.fit(learner.shared_state(), {}, selection(), rng, 1)
-    second = Learner(config).fit(first.state, first.kept, selection(), rng, 1)
-    whole = first_round(settled("training.steps=8"))
+    second = Learner(config).fit(first.state, first.kept, selection(), rng, 2)
+    whole = first_round(settled("rounds=1 training.steps=8"))
     assert same(second.state, whole.state)
     assert same(second.kept, whole.kept)
     assert (first.loss + second.loss) / 2 == pytest.approx(whole.loss, rel=1e-6)
 
 
 def test_a_fresh_optimizer_forgets_its_moments_and_keeps_the_head() -> None:
-    config, rng = settled("training.optimizer_state=fresh"), rng_of(0, "site", 1)
+    config = settled("rounds=2 training.optimizer_state=fresh")
+    rng = rng_of(0, "site", 1)
     learner = Learner(config)
     first = learner.fit(learner.shared_state(), {}, selection(), rng, 1)
-    second = learner.fit(first.state, first.kept, selection(), rng, 1)
+    second = learner.fit(first.state, first.kept, selection(), rng, 2)
     assert first.kept
     assert all(name.startswith("head.") for name in first.kept)
-    assert not same(second.state, first_round(settled("training.steps=8")).state)
+    assert not same(second.state, first_round(settled("rounds=1 training.steps=8")).state)
 
 
 def test_moments_that_were_kept_by_another_setting_are_not_used() -> None:
@@ -200,8 +201,8 @@ def test_moments_that_were_kept_by_another_setting_are_not_used() -> None:
     learner = Learner(settled("training.optimizer_state=fresh"))
     start = learner.shared_state()
     head = {name: tensor for name, tensor in kept.items() if name.startswith("head.")}
-    with_moments = learner.fit(start, kept, selection(), rng_of(0, "site", 2))
-    without = learner.fit(start, head, selection(), rng_of(0, "site", 2))
+    with_moments = learner.fit(start, kept, selection(), rng_of(0, "site", 2), 2)
+    without = learner.fit(start, head, selection(), rng_of(0, "site", 2), 2)
     assert same(with_moments.state, without.state)
 
 
@@ -209,7 +210,7 @@ def test_what_is_kept_is_not_changed_by_the_next_round() -> None:
     learner = Learner(settled())
     first = learner.fit(learner.shared_state(), {}, selection(), rng_of(0, "site", 1), 1)
     before = {name: tensor.clone() for name, tensor in (first.kept | first.state).items()}
-    learner.fit(first.state, first.kept, selection(), rng_of(0, "site", 2))
+    learner.fit(first.state, first.kept, selection(), rng_of(0, "site", 2), 2)
     assert same(first.kept | first.state, before)
 
 
@@ -244,7 +245,7 @@ def test_batch_norm_statistics_travel() -> None:
     assert start["encoder.norm.num_batches_tracked"] == 0
     assert update.state["encoder.norm.num_batches_tracked"] == 8  # two views, four steps
     assert not torch.equal(update.state["encoder.norm.running_mean"], torch.zeros(4))
-    again = learner.fit(update.state, update.kept, selection(), rng_of(0, "site", 2))
+    again = learner.fit(update.state, update.kept, selection(), rng_of(0, "site", 2), 2)
     assert again.state["encoder.norm.num_batches_tracked"] == 16
     integers = {"encoder.norm.num_batches_tracked"}
     floats = {name: t for name, t in update.state.items() if name not in integers}
@@ -281,13 +282,14 @@ def test_a_site_with_nothing_to_compare_is_refused(count: int) -> None:
 
 def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
     """Thirty steps over twenty spectra; chance among eight is ln 8 = 2.08."""
-    easy = "views.gain_db=0 views.time_mask=0 views.mel_mask=0 training.learning_rate=0.003"
+    easy = "views.gain_db=0 views.noise=0 views.time_mask=0 views.mel_mask=0"
     larger = "training.steps=10 encoder.widths=[32,32] objective.projection=64"
-    learner = Learner(settled(f"{easy} {larger}"))
+    steady = "training.learning_rate=0.003 training.schedule=constant training.warmup=0"
+    learner = Learner(settled(f"{easy} {larger} {steady}"))
     state, kept = learner.shared_state(), dict[str, Tensor]()
     losses = []
     for number in range(3):
-        update = learner.fit(state, kept, selection(), rng_of(0, "site", number), number)
+        update = learner.fit(state, kept, selection(), rng_of(0, "site", number), number + 1)
         state, kept = update.state, update.kept
         losses.append(update.loss)
     assert losses[0] > 1
@@ -297,7 +299,7 @@ def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
 def test_weight_decay_alone_shrinks_every_weight() -> None:
     """One step of AdamW's decoupled decay: lr is too small for the gradient to show."""
     overrides = "training.learning_rate=1e-9 training.weight_decay=1e8 training.steps=1"
-    learner = Learner(settled(overrides))
+    learner = Learner(settled(f"{overrides} training.schedule=constant training.warmup=0"))
     start = learner.shared_state()
     found = learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1).state
     for name in start:
@@ -305,7 +307,7 @@ def test_weight_decay_alone_shrinks_every_weight() -> None:
 
 
 def test_views_are_normalised_and_a_gain_is_in_decibels() -> None:
-    overrides = "views.time_mask=0 views.mel_mask=0 front_end.mean=1 front_end.sd=2"
+    overrides = "views.noise=0 views.time_mask=0 views.mel_mask=0 front_end.mean=1 front_end.sd=2"
     learner = Learner(settled(f"{overrides} views.gain_db=3"))
     flat = store([person(n) for n in range(200)], [np.full((40, MELS), 5, np.float16)] * 200)
     first, second = learner._views(flat.select(), np.arange(200), np.random.default_rng(0))

@@ -23,6 +23,7 @@ class Config:
 class Descriptors(Encoder):
     """Descriptors, (B, mels + tracks, frames) -> (B, D); D is 1984 with 64 mels.
 
+    >>> import torch
     >>> Descriptors(Config(), mels=64)(torch.zeros(2, 104, 62)).shape
     torch.Size([2, 1984])
     """

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fedbreath import objectives
+from fedbreath import objectives, tracks
 from fedbreath.audio import FrontEnd
 from fedbreath.config import Component, component
 from fedbreath.encoders import Encoder
@@ -83,16 +83,25 @@ def sound(batch: int = 5, seed: int = 0, length: int = 3 * FRAMES) -> NDArray[np
     return (spectra + drift).astype(np.float32)
 
 
+def with_tracks(log_mels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Made-up tracks beside log-mels: mixtures of a frame's bands, (..., mels + tracks)."""
+    rng = np.random.default_rng(9)
+    mixing = rng.normal(0, FRONT_END.mels**-0.5, (FRONT_END.mels, len(tracks.NAMES)))
+    found = np.tanh(log_mels @ mixing).astype(np.float32)
+    return np.concatenate([log_mels, found], axis=-1)
+
+
 def made(
     objective: Objective, log_mels: NDArray[np.float32], seed: int = 0, views: Views = VIEWS
 ) -> list[NDArray[np.float32]]:
     """What an objective makes of recordings, cropped as `Selection.crops` does."""
     rng = np.random.default_rng(seed)
     batch, length, _ = log_mels.shape
+    sounds = with_tracks(log_mels) if objective.tracks else log_mels
 
     def crops() -> NDArray[np.float32]:
         starts = rng.integers(0, np.full(batch, length - FRAMES + 1))
-        return np.stack([log_mels[i, s : s + FRAMES] for i, s in enumerate(starts)])
+        return np.stack([sounds[i, s : s + FRAMES] for i, s in enumerate(starts)])
 
     return objective.make(crops, views, rng, FRONT_END.sd)
 

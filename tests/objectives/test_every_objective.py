@@ -229,7 +229,7 @@ EDGES: dict[str, Callable[[int], NDArray[np.float32]]] = {
 def test_loss_and_gradient_stay_finite(name: str, edge: str, quiet: bool) -> None:
     whole = Whole(name)
     # Without augmentation, views of a recording that does not change are identical.
-    still = Views(VIEWS.seconds, gain_db=0, time_mask=0, mel_mask=0)
+    still = Views(VIEWS.seconds, gain_db=0, noise=0, time_mask=0, mel_mask=0)
     log_mels = EDGES[edge](whole.objective.minimum)
     views = tensors(made(whole.objective, log_mels, views=still if quiet else VIEWS))
     assert torch.isfinite(whole.loss_and_gradient(views)).all()
@@ -239,7 +239,7 @@ def test_loss_and_gradient_stay_finite(name: str, edge: str, quiet: bool) -> Non
 def test_identical_views_stay_finite(name: str) -> None:
     whole = Whole(name)
     log_mels = sound(4, length=FRAMES)  # no longer than a crop: every crop is the same
-    still = Views(VIEWS.seconds, gain_db=0, time_mask=0, mel_mask=0)
+    still = Views(VIEWS.seconds, gain_db=0, noise=0, time_mask=0, mel_mask=0)
     views = tensors(made(whole.objective, log_mels, views=still))
     assert torch.isfinite(whole.loss_and_gradient(views)).all()
 

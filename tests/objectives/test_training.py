@@ -20,10 +20,14 @@ from fedbreath.pretraining import Learner, rng_of
 #: Views that differ in time alone: what a network this small can tell apart in seconds.
 RUN = (
     "encoder.widths=[16,32,32] training.batch_size=12 training.steps=10 "
-    "views.gain_db=0 views.time_mask=0 views.mel_mask=0"
+    "views.gain_db=0 views.noise=0 views.time_mask=0 views.mel_mask=0"
 )
 
 ROUNDS = 4
+
+#: A regression learns the few directions that explain most first, and others after them: of
+#: the descriptors' the effective rank falls from 15 to 7 in 40 steps, and is 12 after 300.
+LONGER = {"descriptors": 16}
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +50,18 @@ def look(learner: Learner, phones: Selection) -> tuple[float, Tensor]:
 
 
 def train(config: Config, phones: Selection) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Loss, spread and effective rank before and after forty steps."""
+    """Loss, spread and effective rank before and after the run."""
     learner = Learner(config)
     found = []
     weights, kept = learner.shared_state(), dict[str, Tensor]()
-    for number in range(ROUNDS + 1):
-        if number in (0, ROUNDS):
+    for done in range(config.rounds + 1):
+        if done in (0, config.rounds):
             loss, embeddings = look(learner, phones)
             signs = {"spread": spread(embeddings), "rank": effective_rank(embeddings)}
             found.append({"loss": loss, **signs})
-        if number < ROUNDS:
-            update = learner.fit(weights, kept, phones, rng_of(config.seed, "phones", number))
+        if done < config.rounds:
+            rng = rng_of(config.seed, "phones", done)
+            update = learner.fit(weights, kept, phones, rng, done + 1)
             weights, kept = update.state, update.kept
     return found[0], found[1]
 
@@ -68,7 +73,7 @@ def collapsed(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
 
 @pytest.mark.parametrize("name", choices("objective"))
 def test_the_loss_falls_and_the_embeddings_stay_apart(name: str, phones: Selection) -> None:
-    before, after = train(load(f"{RUN} objective={name}"), phones)
+    before, after = train(load(f"{RUN} objective={name} rounds={LONGER.get(name, ROUNDS)}"), phones)
     assert after["loss"] < before["loss"] - 0.02
     assert not collapsed(before, after)
 
@@ -76,6 +81,7 @@ def test_the_loss_falls_and_the_embeddings_stay_apart(name: str, phones: Selecti
 def test_an_objective_that_must_collapse_does(phones: Selection) -> None:
     """VICReg's invariance alone: the test above can fail."""
     alone = vicreg.Config(variance=0, covariance=0)
-    before, after = train(replace(load(RUN), objective=Component(vicreg.VicReg, alone)), phones)
+    config = replace(load(f"{RUN} rounds={ROUNDS}"), objective=Component(vicreg.VicReg, alone))
+    before, after = train(config, phones)
     assert after["loss"] < 0.1 * before["loss"]
     assert collapsed(before, after)

@@ -49,7 +49,7 @@ def test_lengths_do_not_count_nor_the_order_of_crops() -> None:
 
 
 def test_partners_are_one_crop_changed_twice_and_the_others_are_other_crops() -> None:
-    still = Views(VIEWS.seconds, gain_db=0, time_mask=0, mel_mask=0)
+    still = Views(VIEWS.seconds, gain_db=0, noise=0, time_mask=0, mel_mask=0)
     arrays = made(objective(), sound(8), views=still)
     assert len(arrays) == 6
     for k in range(0, 6, 2):
@@ -66,7 +66,7 @@ def test_a_short_recording_teaches_little_and_breaks_nothing(length: int) -> Non
     """Its crops hold the same sound: with no change, partners and others are one."""
     selection = store([person(0)], noise(1, frames=length, mels=16)).select()
     rng = np.random.default_rng(0)
-    still = Views(VIEWS.seconds, gain_db=0, time_mask=0, mel_mask=0)
+    still = Views(VIEWS.seconds, gain_db=0, noise=0, time_mask=0, mel_mask=0)
     where = np.zeros(1, np.int64)
     contrast = objective()
     arrays = contrast.make(lambda: selection.crops(where, FRAMES, rng), still, rng, 6.0)

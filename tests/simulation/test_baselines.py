@@ -5,11 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
 
 from fedbreath.downstream import benchmark, embedding, functionals
-from fedbreath.encoders import Encoder
 from fedbreath.report import folder as records
 from server import checkpoints
 from simulation import baselines
@@ -17,29 +14,9 @@ from simulation.arms import encoder_of, plan
 from simulation.data import prepare
 from tests.simulation.tiny import Tiny
 
-ABSENT = "this version has no encoder=descriptors"
+ABSENT = "front_end.tracks=true keeps what they need"
 
-
-class Describer(Encoder):
-    """In the descriptors' place: mean and maximum of each band."""
-
-    def __init__(self, mels: int) -> None:
-        super().__init__()
-        self.dim = 2 * mels
-        self.unused = nn.Linear(1, 1)
-
-    def forward(self, log_mel: Tensor) -> Tensor:
-        return torch.cat([log_mel.mean(dim=2), log_mel.amax(dim=2)], dim=1)
-
-
-@pytest.fixture
-def with_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "describer", lambda c: Describer(c.front_end.mels))
-
-
-@pytest.fixture
-def without_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "describer", lambda _: None)
+WITHOUT_TRACKS = "front_end.tracks=false"
 
 
 @pytest.fixture
@@ -52,47 +29,38 @@ def quick_opensmile(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_without_descriptors_there_is_no_describer(
-    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(baselines, "choices", lambda _: ["cnn"])
-    assert baselines.describer(tiny.config()) is None
-
-
 def why(tiny: Tiny, *words: str) -> dict[str, str]:
     config = tiny.config(*words)
     return {arm.name: arm.missing for arm in plan(config, tuple(words), {}) if arm.missing}
 
 
-@pytest.mark.usefixtures("with_descriptors")
 def test_what_was_not_asked_for_says_how_to_ask(tiny: Tiny) -> None:
     asked = "evaluation.opensmile=true compares with it"
     assert why(tiny) == {"opensmile_compare": asked, "opensmile_egemaps": asked}
 
 
-@pytest.mark.usefixtures("without_descriptors")
 def test_what_is_not_installed_says_how_to_install_it(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pip = "pip install 'fedbreath[baselines]'"
     monkeypatch.setattr(functionals, "missing", lambda: pip)
-    assert why(tiny, "evaluation.opensmile=true") == {
+    assert why(tiny, "evaluation.opensmile=true", WITHOUT_TRACKS) == {
         "descriptors": ABSENT,
         "encoder_descriptors": ABSENT,
         "opensmile_compare": pip,
         "opensmile_egemaps": pip,
     }
     monkeypatch.setattr(functionals, "missing", lambda: "")
-    assert set(why(tiny, "evaluation.opensmile=true")) == {"descriptors", "encoder_descriptors"}
+    assert why(tiny, "evaluation.opensmile=true") == {}
 
 
-@pytest.mark.usefixtures("without_descriptors")
 def test_a_row_that_was_not_run_is_on_the_page_once_and_says_why(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(functionals, "missing", lambda: "pip install 'fedbreath[baselines]'")
     out = tmp_path / "run"
-    words = ("evaluation.opensmile=true", "evaluation.baselines=false", "rounds=1")
+    words = ("evaluation.opensmile=true", "evaluation.baselines=false", "rounds=1",
+             WITHOUT_TRACKS)  # fmt: skip
     assert tiny.run(out, *words) == 0
     scores = records.read(out).scores
     assert scores is not None
@@ -108,7 +76,7 @@ def test_a_row_that_was_not_run_is_on_the_page_once_and_says_why(
     assert page.count(f"not run: {ABSENT}") == 2
 
 
-@pytest.mark.usefixtures("with_descriptors", "quick_opensmile")
+@pytest.mark.usefixtures("quick_opensmile")
 def test_all_rows_of_a_run_with_validation_persons(tiny: Tiny, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ("evaluation.opensmile=true", "rounds=1", "split.validation=0.5", "data.persons=12")
@@ -128,7 +96,6 @@ def test_all_rows_of_a_run_with_validation_persons(tiny: Tiny, tmp_path: Path) -
     assert "Scores are of validation persons" in (out / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("with_descriptors")
 def test_the_combined_row_is_of_the_federated_encoder(tiny: Tiny, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ("evaluation.baselines=false", "rounds=1")
@@ -141,8 +108,9 @@ def test_the_combined_row_is_of_the_federated_encoder(tiny: Tiny, tmp_path: Path
     seconds = config.views.seconds
     blocks = [
         embedding.embed(network, pool.selection, seconds)
-        for network in (encoder, Describer(config.front_end.mels))
+        for network in (encoder, baselines.describer(config))
     ]
+    assert blocks[1].shape[1] == 1984
     expected = benchmark.score(pool, np.concatenate(blocks, axis=1))
     (found,) = json.loads((out / "arms/encoder_descriptors.json").read_text())
     for task, scores in expected.scores.items():
