@@ -9,11 +9,12 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -91,9 +92,18 @@ class Crew:
 
 
 def _begin() -> None:
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     logging.getLogger("flwr").setLevel(logging.WARNING)
     logging.getLogger("fedbreath.server").setLevel(logging.ERROR)  # collapse is a note of the row
+
+
+def _leave_with_parent() -> None:
+    """Whoever goes on with a study must not meet an orphan at work in its folder."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class Kept:
@@ -134,6 +144,6 @@ def configs_version() -> str:
     """What every composed configuration hangs on beside its overrides: all YAML."""
     found = hashlib.sha256()
     for path in sorted(config_dir().rglob("*.yaml")):
-        found.update(f"{path.relative_to(config_dir())}{os.linesep}".encode())
+        found.update(f"{path.relative_to(config_dir())}\n".encode())
         found.update(path.read_bytes())
     return found.hexdigest()[:12]

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.objectives_table import Sheet, Worth, worth
+from benchmarks.objectives_table import Sheet
+from benchmarks.objectives_worth import Worth, worth
 from fedbreath.report.svg import (
     PHONE,
     Drawing,
@@ -67,7 +68,7 @@ def _draw(rows: Sequence[Sequence[Worth]], width: float) -> Figure:
     each = _ROW + (_HEAD if phone else 0)
     total = each * len(rows)
     figure = canvas(width, 28 + total + 44)
-    left, right = (4, 4) if phone else (230, 190)
+    left, right = (18, 22) if phone else (250, 208)
     axes = panel(figure, left=left, right=right, top=28, bottom=44)
     axes.set_ylim(total, 0)
     axes.set_yticks([])
@@ -92,14 +93,15 @@ def _set_axis(axes: Axes, rows: Sequence[Sequence[Worth]]) -> None:
 def _draw_row(axes: Axes, row: Sequence[Worth], top: float, used: float, phone: bool) -> None:
     start = top + (_HEAD if phone else 0)
     middle = (start + top + used) / 2
-    axes.vlines(axes.get_xticks(), start, top + used, colors=colour("grid"), linewidth=1)
+    ticks = [t for t in axes.get_xticks() if abs(t) > 1e-9]
+    axes.vlines(ticks, start, top + used, colors=colour("grid"), linewidth=1)
     axes.vlines(0.0, start, top + used, colors=colour("muted"), linewidth=1, linestyles="dashed")
     axes.axhline(top, color=colour("grid"), linewidth=1, xmin=-2, xmax=3, clip_on=False)
     name = plain(row[0].objective, 34)
     if phone:
-        write(axes, name, (0, top + 19), size=14, bold=True)
+        write(axes, name, (0, top + 19), shift=(-14, 0), size=14, bold=True)
     else:
-        write(axes, name, (0, middle), shift=(-226, 0), size=14, bold=True, va="center")
+        write(axes, name, (0, middle), shift=(-246, 0), size=14, bold=True, va="center")
     first = middle - _LINE * (len(row) - 1) / 2
     for index, one in enumerate(row):
         y = first + _LINE * index

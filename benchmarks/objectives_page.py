@@ -7,7 +7,8 @@ from typing import Any
 
 import fedbreath
 from benchmarks.objectives_figure import gains
-from benchmarks.objectives_table import Estimate, Row, Sheet, Worth, sentences, worth
+from benchmarks.objectives_table import Estimate, Row, Sheet
+from benchmarks.objectives_worth import Worth, sentences, worth
 from fedbreath.report import page as report
 from fedbreath.report.records import SkippedTask, TaskFacts
 from fedbreath.report.svg import Drawing

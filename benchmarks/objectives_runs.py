@@ -4,14 +4,11 @@ A result holds the AUROC of each task over resamples of persons that all runs on
 data share (`scoring.draws_of`), so that any two runs can be compared in pairs afterwards.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from multiprocessing import parent_process
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
 
 import simulation  # noqa: F401 - first: it sets the number of threads
 
@@ -19,6 +16,7 @@ import simulation  # noqa: F401 - first: it sets the number of threads
 import numpy as np
 
 from benchmarks.objectives_grid import Run
+from benchmarks.objectives_records import Dealt, Result, read
 from fedbreath import collapse
 from fedbreath.atomic import write_text
 from fedbreath.config import Component, Config, component, digest, load
@@ -29,89 +27,14 @@ from fedbreath.features import Selection
 from fedbreath.lock import locked
 from fedbreath.pretraining import Learner, require_enough, rng_of
 from fedbreath.report import scoring
-from fedbreath.report.decoding import RecordError, dumps, loads
-from fedbreath.report.records import RoundRecord, SkippedTask, TaskFacts
+from fedbreath.report.decoding import dumps, loads
+from fedbreath.report.records import RoundRecord, SkippedTask
 from server import checkpoints
 from simulation import PACKAGES, baselines
 from simulation.arms import build_encoder, encoder_of
 from simulation.data import Prepared, prepare
 from simulation.describe import describe, trained_on
 from simulation.partitions import by_dataset, pooled
-
-R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Dealt:
-    """The data of a stage.
-
-    Attributes:
-        digest: Of every site's recordings, persons, labels and samples.
-        persons: Who is scored on.
-        clients: Sites that are trained on, and their training recordings.
-        tasks: What is scored.
-        skipped: What cannot be.
-    """
-
-    digest: str
-    persons: Literal["test", "validation"]
-    clients: dict[str, int]
-    tasks: tuple[TaskFacts, ...]
-    skipped: tuple[SkippedTask, ...]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run gave.
-
-    Attributes:
-        run: The run.
-        overrides: What it was composed from.
-        failed: Why it gave nothing; "" when it did.
-        parameters: Weights of the encoder.
-        dim: Length of an embedding.
-        clients: Who trained.
-        train_seconds: Processor time of training, of the session that finished it.
-        score_seconds: Processor time of embedding and scoring.
-        notes: What a reader must know: collapse, fits that failed.
-        draws: Task to the plain AUROC and then its bootstrap samples.
-    """
-
-    run: Run
-    overrides: tuple[str, ...]
-    failed: str = ""
-    parameters: int = 0
-    dim: int = 0
-    clients: tuple[str, ...] = ()
-    train_seconds: float = 0.0
-    score_seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-    draws: dict[str, tuple[float, ...]] = field(default_factory=dict)
-
-
-def name_of(run: Run, config_digest: str, data_digest: str) -> str:
-    """What a run's result is called, and its folder while it is at work.
-
-    >>> name_of(Run("screening", "untrained", "real", encoder="cnn"), "ab", "cd")
-    'untrained-ab-cd'
-    """
-    what = run.objective if run.kind == "features" else run.kind
-    return f"{what}-{config_digest}-{data_digest}"
-
-
-def read(path: Path, kind: type[R]) -> R | None:
-    """A record of the study, None where there is none yet.
-
-    Raises:
-        UserError: It cannot be read.
-    """
-    try:
-        return loads(kind, path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, RecordError) as error:
-        raise UserError(f"{path}: {error}; remove it, and it is made again") from None
-
 
 #: What a worker keeps: the data of a stage are the same for all its runs.
 _prepared: dict[str, Prepared] = {}
@@ -214,7 +137,7 @@ def _train(result: Result, config: Config, prepared: Prepared, folder: Path) -> 
     assert config.engine is not None
     began = time.process_time()
     config.engine.build().federate(
-        result.overrides, clients, folder, lambda *_: None, lambda _: _leave_if_orphaned()
+        result.overrides, clients, folder, lambda *_: None, lambda _: None
     )
     return replace(
         result,
@@ -230,12 +153,6 @@ def _enough(selection: Selection, config: Config) -> bool:
     except SiteError:
         return False
     return True
-
-
-def _leave_if_orphaned() -> None:
-    parent = parent_process()
-    if parent is not None and not parent.is_alive():
-        os._exit(1)  # whoever resumes the study must not meet an orphan at work
 
 
 def _notes(folder: Path) -> list[str]:

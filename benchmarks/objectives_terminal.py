@@ -7,7 +7,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.objectives_table import Row, Sheet, sentences, worth
+from benchmarks.objectives_table import Row, Sheet
+from benchmarks.objectives_worth import sentences, worth
 from fedbreath.report.wording import change, decimal, interval, tone
 
 #: Rows of a stage that fit a terminal.
