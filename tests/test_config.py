@@ -18,7 +18,7 @@ MISTAKES = {
     "+training.stpes=3": "unknown key training.stpes; did you mean training.steps?",
     "data.root=x": "unknown key data.root; did you mean data.cohorts?",
     "data=real data.root=x data.sites.sprsound.rooot=y": "did you mean data.sites.sprsound.root?",
-    "+zzz=1": "unknown key zzz; known here: cache, data, encoder",
+    "+zzz=1": "unknown key zzz; known here: cache, data, device",
     "rounds=many": "rounds must be a whole number, got 'many'",
     "rounds=1e3": "rounds must be a whole number, got 1000.0",
     "seed=true": "seed must be a whole number, got True",
@@ -52,7 +52,7 @@ MISTAKES = {
     "front_end.min_seconds=0": "front_end.min_seconds must be >= 0.032",
     "encoder.groups=0": "encoder.groups must be >= 1, got 0",
     "encoder.widths=[12]": "encoder.widths must be multiples of groups=8, got 12",
-    "objective.projection=0": "objective.projection must be >= 1, got 0",
+    "objective.clip=0": "objective.clip must be > 0, got 0.0",
     "data.persons=0": "data.persons must be >= 1, got 0",
     "rounds": "cannot read the override 'rounds'",
     "out=[": "cannot read the override 'out=['",
@@ -125,7 +125,7 @@ def test_the_yaml_says_what_the_dataclasses_say() -> None:
     for name in ("front_end", "views", "split", "training", "evaluation", "patience"):
         assert getattr(run, name) == type(getattr(run, name))(), name
     assert run.encoder == Component(Cnn, CnnConfig())
-    assert (run.seed, run.rounds, run.out, run.strategy) == (0, 20, None, None)
+    assert (run.seed, run.rounds, run.out, run.strategy) == (0, 40, None, None)
 
 
 def test_an_override_changes_one_value_and_keeps_the_rest() -> None:
@@ -192,7 +192,7 @@ def test_the_order_of_overrides_does_not_matter_and_the_last_one_wins() -> None:
         "evaluation.bootstrap=7",
         "data.persons=59",
         "encoder.widths=[8]",
-        "objective.projection=7",
+        "objective.clip=3",
         "strategy.fraction=0.5",
         "~tasks.simulated_disease",
     ],
@@ -203,7 +203,7 @@ def test_the_digest_covers_what_decides_the_result(override: str) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["out=x", "resume=x", "cache=x", "engine.workers=3", "patience.reply=1", "rounds=20", "seed=0"],
+    ["out=x", "resume=x", "cache=x", "device=cpu", "engine.workers=3", "rounds=40", "seed=0"],
 )
 def test_the_digest_leaves_out_where_and_how_fast(override: str) -> None:
     assert load(override).digest == load().digest

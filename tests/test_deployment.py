@@ -23,7 +23,7 @@ BIN = Path(sys.executable).parent
 #: Sites and the small run that they make.
 SITES = ("sprsound", "coswara")
 RUN = (
-    "rounds=2 encoder.widths=[8,16] objective.projection=16 training.steps=2 "
+    "rounds=2 encoder.widths=[8,16] objective=cola objective.projection=16 training.steps=2 "
     "training.batch_size=8 strategy.minimum=2"
 )
 

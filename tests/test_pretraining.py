@@ -30,7 +30,7 @@ from fedbreath.site import guard
 from tests.stores import MELS, noise, person, store
 
 TINY = (
-    f"front_end.mels={MELS} views.seconds=0.5 encoder.widths=[8,16] objective.projection=8 "
+    f"front_end.mels={MELS} views.seconds=0.5 encoder.widths=[8,16] objective=cola objective.projection=8 "
     "training.batch_size=8 training.steps=4"
 )
 
@@ -61,7 +61,7 @@ def settled(overrides: str = "") -> Config:
 
 def small_with(objective: str, overrides: str = "") -> Config:
     """Another objective, with the sizes that its own YAML gives."""
-    words = TINY.replace("objective.projection=8 ", "")
+    words = TINY.replace("objective=cola objective.projection=8 ", "")
     return load(f"{words} objective={objective} {overrides}")
 
 

@@ -12,7 +12,7 @@ from fedbreath.errors import ConfigError, DataError, SiteError
 from tests import coswara_folder
 from tests.flower import instruction
 
-RUN = "encoder.widths=[8] objective.projection=8 data.root=elsewhere data=coswara"
+RUN = "encoder.widths=[8] objective=cola objective.projection=8 data.root=elsewhere data=coswara"
 
 
 @pytest.fixture(scope="module")

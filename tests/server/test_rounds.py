@@ -23,7 +23,7 @@ from server.rounds import federate
 from tests.flower import FakeGrid, Node, content
 
 SMALL = (
-    "encoder.widths=[8]", "objective.projection=8", "rounds=3",
+    "encoder.widths=[8]", "objective=cola", "objective.projection=8", "rounds=3",
     "patience.connect=0.05", "patience.reply=7",
 )  # fmt: skip
 
