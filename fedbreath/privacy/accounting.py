@@ -16,6 +16,7 @@ bound under replace-one says so.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -151,26 +152,27 @@ class Extrapolation:
         return epsilon(Event(noise, clip, self.rate, steps), terms).assuming(str(self))
 
 
-#: Noise multiplier and sampling rate -> steps.
-Composed = dict[tuple[float, float], int]
+#: Noise multiplier and sampling rate, steps.
+Composed = tuple[tuple[tuple[float, float], int], ...]
 
 
 def _composed(events: Sequence[Event]) -> Composed:
     """Equal events together, in an order that does not depend on theirs."""
-    found: Composed = {}
+    found: dict[tuple[float, float], int] = {}
     for event in events:
         key = (event.sigma, event.rate)
         found[key] = found.get(key, 0) + event.steps
-    return dict(sorted(found.items()))
+    return tuple(sorted(found.items()))
 
 
+@lru_cache(maxsize=256)
 def _pld(composed: Composed, adjacency: Adjacency, delta: float, cell: float) -> float:
     """PLD's epsilon; cells are widened where it would need more than millions of them.
 
     Every width gives an upper bound. The first is chosen from what the loss would be
     without sampling, which is too much; the epsilon found then says how fine it can be.
     """
-    losses = [(steps / sigma**2, 1 / sigma) for (sigma, _), steps in composed.items()]
+    losses = [(steps / sigma**2, 1 / sigma) for (sigma, _), steps in composed]
     total = sum(loss for loss, _ in losses)
     reach = total / 2 + 10 * math.sqrt(total) + max(10 * one for _, one in losses)
     width = max(cell, reach / 1e6)
@@ -195,7 +197,7 @@ def _pld_of(composed: Composed, adjacency: Adjacency, delta: float, width: float
     accountant = PLDAccountant(
         relation.ADD_OR_REMOVE_ONE if adjacency == "add/remove" else relation.REPLACE_ONE, width
     )
-    for (sigma, rate), steps in composed.items():
+    for (sigma, rate), steps in composed:
         event = dp.GaussianDpEvent(sigma)
         if rate < 1:
             event = dp.PoissonSampledDpEvent(rate, event)
@@ -208,7 +210,7 @@ def _opacus(composed: Composed, accountant: Accountant, delta: float, prv_error:
     from opacus.accountants import PRVAccountant, RDPAccountant  # noqa: PLC0415 - as above
 
     found = PRVAccountant() if accountant == "PRV" else RDPAccountant()
-    found.history = [(sigma, rate, steps) for (sigma, rate), steps in composed.items()]
+    found.history = [(sigma, rate, steps) for (sigma, rate), steps in composed]
     if accountant == "PRV":
         with np.errstate(divide="ignore"):  # log(1 - q) at q = 1, which its formulas survive
             return float(found.get_epsilon(delta, eps_error=prv_error))

@@ -71,12 +71,12 @@ def sigma_for(
     whole("spare rounds", spare_rounds, 0)
     event = Event(1.0, 1.0, rate, steps * (rounds + spare_rounds))
 
-    def spent(sigma: float, cell: float = COARSE) -> float:
+    def spent(sigma: float, cell: float) -> float:
         return epsilon(replace(event, noise=sigma), terms, cell=cell).value
 
-    # Down from much noise: numbers of far too little noise are slow to compute. Cells finer
-    # than the target: a small epsilon would drown in what wide ones add.
-    cell = min(COARSE, target / 300)
+    # Down from much noise: numbers of far too little noise are slow to compute. Cells much
+    # finer than the target: what they add to a small epsilon would be paid for in noise.
+    cell = min(1e-3, target / 5_000)
     if spent(MOST, cell) > target:
         raise PrivacyError(f"epsilon {target:g} at {terms} needs a sigma above {MOST:g}")
     high = 8.0

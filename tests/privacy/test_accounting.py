@@ -16,7 +16,7 @@ from fedbreath.privacy.accounting import (
     across_disjoint_sites,
     epsilon,
 )
-from fedbreath.privacy.terms import Accountant, Bound, Event, Terms
+from fedbreath.privacy.terms import Accountant, Adjacency, Bound, Event, Terms
 
 TERMS = Terms("recording", "add/remove", "local", 1e-5, 5_000)
 
@@ -73,7 +73,7 @@ def gaussian_delta(epsilon_: float, distance: float) -> float:
 
 
 @pytest.mark.parametrize(("adjacency", "moved"), [("add/remove", 1), ("replace-one", 2)])
-def test_without_sampling_it_is_the_gaussian_mechanisms(adjacency: str, moved: int) -> None:
+def test_without_sampling_it_is_the_gaussian_mechanisms(adjacency: Adjacency, moved: int) -> None:
     about = replace(TERMS, adjacency=adjacency)
     found = epsilon(event(5.0, 1.0, 10), about).value
     assert gaussian_delta(found, moved * math.sqrt(10) / 5) == pytest.approx(1e-5, rel=1e-3)
