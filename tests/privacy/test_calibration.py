@@ -47,6 +47,7 @@ def test_the_target_is_met_and_not_by_far() -> None:
     assert less.value > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.05, 12])
 def test_targets_far_from_the_usual(target: float) -> None:
     found = sigma_for(target, WARD, rate=0.05, steps=20, spare_rounds=0)

@@ -408,7 +408,12 @@ def test_the_record_is_on_disk_before_the_release(
 
     flushed: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda d: (flushed.append(os.fstat(d).st_ino), fsync(d)))
+
+    def note(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
     ledger.reserve(RELEASE)
     assert flushed[0] == ledger.path.stat().st_ino
     assert len(flushed) == 6  # the file, its folder; each copy, its folder
