@@ -23,3 +23,15 @@ class AudioError(UserError):
 
 class SiteError(UserError):
     """A site cannot take part: settings missing, too few recordings, an update refused."""
+
+
+class PrivacyError(UserError):
+    """A privacy claim cannot be made: a value out of range, or two that do not fit together."""
+
+
+class LedgerError(PrivacyError):
+    """A privacy ledger cannot be trusted or used: broken, missing, rolled back, forked."""
+
+
+class BudgetError(PrivacyError):
+    """What is asked would spend more than the site's privacy budget; nothing is released."""

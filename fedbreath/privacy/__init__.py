@@ -31,6 +31,7 @@ class Guarantee:
         trust_model: ``local``, ``central``, ``distributed``, or ``none``.
         accountant: What computed epsilon.
         released: What leaves the site.
+        assumptions: What must be true for it to hold, and what it was computed for.
     """
 
     mechanism: str
@@ -41,6 +42,7 @@ class Guarantee:
     trust_model: str
     accountant: str
     released: str
+    assumptions: tuple[str, ...] = ()
 
     def sentence(self) -> str:
         """The guarantee in words for a report."""
@@ -51,9 +53,9 @@ class Guarantee:
                 "model weights can reveal what they were trained on."
             )
         return (
-            f"({self.epsilon:.3g}, {self.delta:.1g})-differential privacy per {self.unit}, "
+            f"({self.epsilon:.3g}, {self.delta:g})-differential privacy per {self.unit}, "
             f"{self.adjacency} adjacency, {self.trust_model} trust model, by "
-            f"{self.accountant}; released: {self.released}."
+            f"{self.accountant}; released: {'; '.join((self.released, *self.assumptions))}."
         )
 
 
