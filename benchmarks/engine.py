@@ -38,6 +38,7 @@ from simulation.data import prepare
 
 #: The setting of the comparison. No task tests on this data, so nothing is kept out.
 SETTING = (
+    "objective=cola",
     "data.cohorts=100",
     "data.persons=4",
     "tasks=[coswara_cough_vs_breath]",

@@ -155,22 +155,22 @@ class Learner:
         drawn = self.mechanism.draw(selection.subjects, self.config.training.batch_size, rng)
         optimizer.zero_grad()
         loss = self.mechanism.backward(
-            self._loss,
+            self.loss,
             self.model,
-            lambda indices: self._views(selection, indices, rng),
+            lambda indices: self.views(selection, indices, rng),
             drawn,
         )
         optimizer.step()
         self.objective.after_step(self.encoder)
         return loss
 
-    def _loss(self, views: Sequence[Tensor]) -> Tensor:
+    def loss(self, views: Sequence[Tensor]) -> Tensor:
         """The objective; in mixed precision on a GPU only, since bfloat16 slows a CPU down."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss: Tensor = self.objective(self.encoder, views)
         return loss
 
-    def _views(
+    def views(
         self, selection: Selection, drawn: NDArray[np.int64], rng: np.random.Generator
     ) -> Sequence[Tensor]:
         """What the objective makes of new crops of these recordings."""

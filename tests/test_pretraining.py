@@ -30,8 +30,8 @@ from fedbreath.site import guard
 from tests.stores import MELS, noise, person, store
 
 TINY = (
-    f"front_end.mels={MELS} views.seconds=0.5 encoder.widths=[8,16] objective=cola objective.projection=8 "
-    "training.batch_size=8 training.steps=4"
+    f"front_end.mels={MELS} views.seconds=0.5 encoder.widths=[8,16] "
+    "objective=cola objective.projection=8 training.batch_size=8 training.steps=4"
 )
 
 
@@ -376,7 +376,7 @@ def test_views_are_normalised_and_a_gain_is_in_decibels() -> None:
     overrides = "views.noise=0 views.time_mask=0 views.mel_mask=0 front_end.mean=1 front_end.sd=2"
     learner = Learner(settled(f"{overrides} views.gain_db=3"))
     flat = store([person(n) for n in range(200)], [np.full((40, MELS), 5, np.float16)] * 200)
-    first, second = learner._views(flat.select(), np.arange(200), np.random.default_rng(0))
+    first, second = learner.views(flat.select(), np.arange(200), np.random.default_rng(0))
     assert first.shape == second.shape == (200, MELS, 31)
     assert not torch.equal(first, second)
     gains = (first.numpy() - (5 - 1) / 2) * 2 * 10 / np.log(10)

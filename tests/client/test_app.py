@@ -23,8 +23,8 @@ from fedbreath.site.state import SiteState
 from tests.flower import instruction, numbers
 
 WORDS = (
-    "encoder.widths=[8] objective=cola objective.projection=8 training.steps=2 training.batch_size=4 "
-    "data.cohorts=1 data.persons=2 data.sessions=1"
+    "encoder.widths=[8] objective=cola objective.projection=8 training.steps=2 "
+    "training.batch_size=4 data.cohorts=1 data.persons=2 data.sessions=1"
 )
 SECRET = "ward 7 has no file /srv/patients/mueller.wav"
 

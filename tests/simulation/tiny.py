@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: What makes any run small.
 SMALL = (
-    "encoder.widths=[8]", "objective=cola", "objective.projection=8", "training.steps=1", "training.batch_size=4",
+    "encoder.widths=[8]", "objective=cola", "objective.projection=8",
+    "training.steps=1", "training.batch_size=4",
     "evaluation.bootstrap=20", "evaluation.min_subjects=1", "evaluation.random_seeds=1",
     "evaluation.every=1", "engine.workers=1", "rounds=3",
 )  # fmt: skip
