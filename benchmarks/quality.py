@@ -75,7 +75,7 @@ def results(
     rest = [a.name for a in planned(first, prepare(load(first, PACKAGES))) if a.name not in SEEDED]
     found: dict[str, list[ArmScores]] = defaultdict(list)
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        jobs = [(first, rest, out / "seed-0")]
+        jobs: list[tuple[Words, Sequence[str], Path]] = [(first, rest, out / "seed-0")]
         for seed in range(seeds):
             words, folder = words_of(root, extra, seed), out / f"seed-{seed}"
             jobs += [

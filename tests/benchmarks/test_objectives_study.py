@@ -19,6 +19,7 @@ from benchmarks.objectives_crew import Crew, Kept
 from benchmarks.objectives_records import Result, read
 from benchmarks.objectives_study import Asked, study
 from benchmarks.objectives_table import Sheet
+from benchmarks.objectives_terminal import summary
 from fedbreath.errors import UserError
 from simulation.display import Display
 
@@ -120,7 +121,7 @@ def test_nothing_is_done_twice(whole: tuple[Asked, list[Sheet]]) -> None:
     crew = Here()
     again = do(asked, crew)
     assert crew.did == []
-    assert objectives.summary(again) == objectives.summary(sheets)
+    assert summary(again) == summary(sheets)
     assert not list((asked.out / "work").iterdir())
 
 

@@ -42,7 +42,7 @@ def phones(tmp_path_factory: pytest.TempPathFactory) -> Selection:
 def look(learner: Learner, phones: Selection) -> tuple[float, Tensor]:
     """The loss of all recordings, always with the same views, and their embeddings."""
     everyone = np.arange(len(phones))
-    views = learner._views(phones, everyone, rng_of(9, "look"))
+    views = learner.views(phones, everyone, rng_of(9, "look"))
     learner.objective.begin(learner.encoder)
     with torch.no_grad():
         loss = float(learner.objective(learner.encoder, views))
