@@ -79,7 +79,7 @@ def test_what_the_comparison_hangs_on_is_said() -> None:
 
 def test_only_the_last_stage_meets_test_persons() -> None:
     shares = {
-        stage: config(Run(stage, "trained", "real", "cola", "cnn", "federated")).split.validation  # type: ignore[arg-type]
+        stage: config(Run(stage, "trained", "real", "cola", "cnn", "federated")).split.validation
         for stage in ("screening", "finalists", "test")
     }
     assert shares == {"screening": 0.35, "finalists": 0.35, "test": 0.0}
