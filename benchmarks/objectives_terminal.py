@@ -42,7 +42,8 @@ def _best(one: Sheet) -> Table:
     trained = [row for row in ranked if row.key[0] == "trained"][:SHOWN]
     for row in ranked:
         if row.means and (row.key[0] != "trained" or row in trained):
-            cells = [f"{decimal(m.value, 3)} ({interval(m)})" for m in row.means.values()]
+            cells = [decimal(mean.value, 3) for mean in row.means.values()]
+            cells[0] += f" ({interval(row.means[first])})"
             table.add_row(_name(row), f"{row.steps:,}" if row.steps else "", *cells)
     return table
 
