@@ -21,6 +21,7 @@ ASSETS = {
     "fedbreath/objectives/public.json",
     "fedbreath/report/page.css",
     "fedbreath/report/page.js",
+    "fedbreath/report/figure.html.jinja",
     "fedbreath/report/page.html.jinja",
     "fedbreath/datacheck/page.html.jinja",
 }

@@ -145,4 +145,5 @@ def test_collection_keeps_evaluation_out_of_pretraining(real_data: Path) -> None
         "coswara": True,
         "covid19_cough": True,
         "noise_of_life": False,
+        "esc10": False,
     }
