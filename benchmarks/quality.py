@@ -120,7 +120,7 @@ def main() -> None:
     records.save(folder, run_record(config, words))
     records.save(folder, describe(config, prepared))
     records.save(folder, scores)
-    print(summary(folder))
+    Console().print(summary(folder))
     print(f"page: {page.write(folder)}")
     print(json.dumps(dataclasses.asdict(scores)["differences"]))
 
