@@ -89,6 +89,12 @@ def results(
     return found
 
 
+def _note(arm: Arm, seeds: int) -> str:
+    if arm.missing:
+        return f"not run: {arm.missing}"
+    return f"mean of {seeds} seeds; {arm.note}" if arm.name in SEEDED else arm.note
+
+
 def main() -> None:
     """Print the summary and the JSON line; write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
@@ -109,7 +115,7 @@ def main() -> None:
             arm.title,
             arm.kind,
             arm.steps,
-            f"mean of {asked.seeds} seeds; {arm.note}" if arm.name in SEEDED else arm.note,
+            _note(arm, asked.seeds),
         )
         for arm in rows
     ]
