@@ -12,9 +12,11 @@ A run that was stopped goes on: what is in the folder is not trained again.
 import argparse
 import dataclasses
 import json
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from rich.progress import track
 
 from fedbreath.config import load, written
 from fedbreath.downstream.benchmark import ArmScores
+from fedbreath.errors import UserError
 from fedbreath.report import folder as records
 from fedbreath.report import page, scoring
 from fedbreath.report import records as r
@@ -103,7 +106,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--out", type=Path, default=Path("runs/quality"), help="folder")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of the runs")
-    asked = parser.parse_args()
+    try:
+        run(parser.parse_args())
+    except UserError as error:
+        parser.exit(2, f"error: {error}\n")
+
+
+def run(asked: argparse.Namespace) -> None:
+    """Train, score, and write the page."""
+    started = time.monotonic()
     words = words_of(asked.root, asked.overrides, 0)
     config = load(words, PACKAGES)
     prepared = prepare(config, asked.workers)
@@ -123,7 +134,10 @@ def main() -> None:
         prepared.pool, told, found, trained_on(prepared), config.evaluation.bootstrap
     )
     folder = asked.out / "seed-0"
-    records.save(folder, run_record(config, words))
+    record = run_record(config, words)
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    seconds = time.monotonic() - started
+    records.save(folder, dataclasses.replace(record, finished=now, seconds=seconds))
     records.save(folder, describe(config, prepared))
     records.save(folder, scores)
     Console().print(summary(folder))
