@@ -134,6 +134,7 @@ def run(asked: argparse.Namespace) -> None:
         prepared.pool, told, found, trained_on(prepared), config.evaluation.bootstrap
     )
     folder = asked.out / "seed-0"
+    (folder / "probes.jsonl").touch()  # nothing is probed on the way
     record = run_record(config, words)
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     seconds = time.monotonic() - started
