@@ -20,6 +20,7 @@ from rich.table import Table
 from fedbreath.config import choices, load
 from fedbreath.optimizer import AdamW
 from fedbreath.pretraining import Learner, rng_of
+from fedbreath.privacy import none
 from simulation.data import prepare
 
 
@@ -33,11 +34,11 @@ def measure(objective: str, steps: int) -> tuple[float, float]:
     making, rest = [], []
     for _ in range(steps + 2):
         started = time.process_time()
-        drawn = learner.mechanism.draw(selection.subjects, config.training.batch_size, rng)
+        drawn = none.draw(len(selection), config.training.batch_size, rng)
         views = learner.views(selection, drawn, rng)
         made = time.process_time()
         optimizer.zero_grad()
-        learner.loss(views).backward()  # type: ignore[no-untyped-call]
+        learner.model(*views).backward()
         optimizer.step()
         learner.objective.after_step(learner.encoder)
         making.append(made - started)

@@ -15,7 +15,39 @@ from fedbreath.config import Config, component, written
 from fedbreath.errors import SiteError
 from fedbreath.features import Selection, Store
 from fedbreath.site import settings
+from fedbreath.site.ledger import Ledger
+from fedbreath.site.records import Budget
+from fedbreath.site.replies import Replies
+from fedbreath.site.settings import SiteSettings
 from fedbreath.site.state import SiteState
+
+
+@dataclass(frozen=True)
+class SitePrivacy:
+    """What a site brings to a private run.
+
+    Attributes:
+        ledger: Its ledger of the domain.
+        population: The public number of its privacy units.
+        replies: Its last replies in the run.
+        run: The run's name in the ledger.
+    """
+
+    ledger: Ledger
+    population: int
+    replies: Replies
+    run: str
+
+    @classmethod
+    def at(cls, ledger: Ledger, budget: Budget, folder: Path, run: str) -> "SitePrivacy":
+        """With the replies below a folder; a ledger that was never begun is begun.
+
+        Raises:
+            PrivacyError: The ledger cannot be trusted, or keeps another budget.
+        """
+        ledger.begin(budget)
+        replies = Replies(folder / "replies", ledger, run)
+        return cls(ledger, budget.terms.population, replies, run)
 
 
 @dataclass(frozen=True)
@@ -26,11 +58,13 @@ class LocalSite:
         name: The site's name in the study.
         selection: Its training recordings.
         state: What it keeps between rounds.
+        privacy: What a private run needs of it; None where none is allowed.
     """
 
     name: str
     selection: Selection
     state: SiteState
+    privacy: SitePrivacy | None = None
 
 
 def open_site(context: Context, config: Config) -> LocalSite:
@@ -53,11 +87,26 @@ def open_site(context: Context, config: Config) -> LocalSite:
         raise SiteError(f"a node holds one site, but {own.dataset} has {len(sites)}")
     store = building.prepare(sites[0], config.front_end, own.state / "stores")
     keep_out = held_out(store, config)
+    folder = own.state / f"run-{context.run_id}"
     return LocalSite(
         name=own.name,
         selection=store.select(lambda e: e.group not in keep_out),
-        state=SiteState(own.state / f"run-{context.run_id}"),
+        state=SiteState(folder),
+        privacy=_privacy(own, folder, f"run-{context.run_id}"),
     )
+
+
+def _privacy(own: SiteSettings, folder: Path, run: str) -> SitePrivacy | None:
+    """The site's ledger, as its own settings say; begun once, and never anew."""
+    if own.privacy is None:
+        return None
+    place = own.state / "privacy"
+    second = Path(own.privacy.second)
+    place.mkdir(parents=True, exist_ok=True)
+    if not second.is_dir():
+        raise SiteError(f"{second}, where the second copy of the ledger's head lies, is no folder")
+    ledger = Ledger(place, second, own.name, own.privacy.domain)
+    return SitePrivacy.at(ledger, own.privacy.budget(), folder, run)
 
 
 def held_out(store: Store, config: Config) -> frozenset[str]:

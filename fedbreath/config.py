@@ -96,6 +96,8 @@ class Training:
         head: The projection head stays at the site (``local``) or travels with the
             encoder and is averaged (``averaged``).
         freeze: Groups of the encoder's parameters that are not trained (`Encoder.groups`).
+        told: Numbers that a client tells beside its weights: ``loss``, ``norm``,
+            ``recordings``, ``seconds``. None is what the privacy mechanism lets out.
     """
 
     steps: int = 6
@@ -107,6 +109,7 @@ class Training:
     optimizer_state: Literal["kept", "fresh"] = "kept"
     head: Literal["local", "averaged"] = "local"
     freeze: tuple[str, ...] = ()
+    told: tuple[Literal["loss", "norm", "recordings", "seconds"], ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps", "learning_rate"):
@@ -254,6 +257,9 @@ class Config:
             # What groups there are is for the encoder to say; it is not built for that.
             encoder: Any = self.encoder.target
             encoder.check_freeze(self.training.freeze, encoder.group_names(self.encoder.config))
+        privacy: Any = self.privacy.target
+        if hasattr(privacy, "check"):
+            privacy.check(self)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -539,6 +545,17 @@ def _component(node: Any, where: str, package: str) -> Component:
     return Component(target, _convert(schema, values, where, package))
 
 
+def _alternative(hints: Sequence[Any], node: Any, where: str, package: str | None) -> Any:
+    """The first of several hints that a value fits; where none does, the first complaint."""
+    complaints = []
+    for hint in hints:
+        try:
+            return _convert(hint, node, where, package)
+        except ConfigError as error:
+            complaints.append(error)
+    raise complaints[0]
+
+
 def _convert(hint: Any, node: Any, where: str, package: str | None) -> Any:  # noqa: PLR0911
     """Check a plain value against a type hint; return it in the hint's own type."""
     if hint is Component:
@@ -549,7 +566,7 @@ def _convert(hint: Any, node: Any, where: str, package: str | None) -> Any:  # n
     if origin in (types.UnionType, typing.Union):
         if node is None and type(None) in args:
             return None
-        return _convert(next(a for a in args if a is not type(None)), node, where, package)
+        return _alternative([a for a in args if a is not type(None)], node, where, package)
     if origin is Literal:
         if node not in args:
             raise ConfigError(f"{where} must be one of {', '.join(map(str, args))}, got {node!r}")

@@ -129,6 +129,15 @@ class Selection:
         return tuple(e.recording.subject for e in self.entries)
 
     @functools.cached_property
+    def people(self) -> tuple[str | None, ...]:
+        """As `subjects`, with the site's name, so that no two sites share a person."""
+        return tuple(
+            f"{store.site.name}/{subject}" if subject is not None else None
+            for store, chosen in self.parts
+            for subject in (store.entries[i].recording.subject for i in chosen)
+        )
+
+    @functools.cached_property
     def _spans(self) -> list[tuple[NDArray[np.float16], int, int]]:
         return [
             (store.features, store.entries[i].offset, store.entries[i].frames)

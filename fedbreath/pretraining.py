@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from fedbreath import encoders, objectives
 from fedbreath.config import Component, Config
 from fedbreath.encoders import Encoder
-from fedbreath.errors import ConfigError, SiteError
+from fedbreath.errors import ConfigError, PrivacyError, SiteError
 from fedbreath.features import Selection, normalise
 from fedbreath.objectives import Floats, Given, Objective
 from fedbreath.optimizer import AdamW
-from fedbreath.privacy import Mechanism
+from fedbreath.privacy import Mechanism, Plan, Site
+from fedbreath.privacy.sampled import Sampled
+from fedbreath.site.records import Reservation
 
 State = dict[str, Tensor]
 
@@ -36,7 +38,7 @@ class Update:
         kept: What the site keeps for its next round.
         recordings: Recordings trained on.
         steps: Optimiser steps taken.
-        loss: Mean loss over the steps.
+        loss: Mean loss over the steps; None where the mechanism does not let it be known.
         norm: Euclidean norm of the change in the weights that leave.
     """
 
@@ -44,7 +46,7 @@ class Update:
     kept: State
     recordings: int
     steps: int
-    loss: float
+    loss: float | None
     norm: float
 
 
@@ -59,6 +61,32 @@ def device_of(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+class Trained(nn.Module):
+    """Encoder and objective as one module: views -> the mean loss over their rows.
+
+    Args:
+        encoder: What is shared.
+        head: The objective.
+        mixed: Whether to compute in bfloat16 where that pays, which is on a GPU.
+    """
+
+    def __init__(self, encoder: Encoder, head: Objective, *, mixed: bool) -> None:
+        super().__init__()
+        self.encoder, self.head, self.mixed = encoder, head, mixed
+
+    @property
+    def minimum(self) -> int:
+        """Rows that a batch needs at least."""
+        return self.head.minimum
+
+    def forward(self, *views: Tensor) -> Tensor:
+        """What the objective made -> the mean loss, a scalar."""
+        device = views[0].device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.mixed and device == "cuda"):
+            loss: Tensor = self.head(self.encoder, views)
+        return loss
 
 
 class Learner:
@@ -85,9 +113,11 @@ class Learner:
             self.encoder.freeze(config.training.freeze)
         given = Given(self.encoder, config.front_end, config.views)
         self.objective: Objective = objectives.build(config.objective, given, config.seed + 1)
-        self.model = nn.ModuleDict({"encoder": self.encoder, "head": self.objective})
-        self.model.to(self.device)
-        self.mechanism: Mechanism = config.privacy.build()
+        self.mechanism: Mechanism = config.privacy.build(Plan(config.rounds, config.training.steps))
+        plain = self.mechanism.place == "nowhere"
+        self.model = Trained(self.encoder, self.objective, mixed=plain).to(self.device)
+        if isinstance(self.mechanism, Sampled):
+            self.mechanism.vet(self.model)
         self._first_head = _copy(self.objective.state_dict(), "head.")
 
     def shared_state(self) -> State:
@@ -106,6 +136,8 @@ class Learner:
         selection: Selection,
         rng: np.random.Generator,
         number: int,
+        reserved: Reservation | None = None,
+        population: int | None = None,
     ) -> Update:
         """Train from `weights` on the site's recordings.
 
@@ -115,11 +147,17 @@ class Learner:
             selection: The site's training recordings.
             rng: Draws and views of this site and round.
             number: The round, from 1: where on the schedule its steps lie.
+            reserved: What the site's ledger has written down for this round, without which
+                no mechanism that adds noise at the site starts.
+            population: The site's public number of privacy units.
 
         Raises:
             SiteError: Too few recordings for the objective.
+            PrivacyError: No reservation, or one of something else.
         """
         require_enough(selection, self.config.objective)
+        if isinstance(self.mechanism, Sampled):
+            require_reserved(self.mechanism, reserved, number)
         training = self.config.training
         self.model.load_state_dict(
             {
@@ -136,38 +174,35 @@ class Learner:
             training.weight_decay,
             _under("optimizer.", kept) if training.optimizer_state == "kept" else {},
         )
+        site = Site(selection.people, population)
         losses = []
         for step in range(training.steps):
             done = (number - 1 + (step + 0.5) / training.steps) / self.config.rounds
             optimizer.learning_rate = training.rate(done)
-            losses.append(self._step(optimizer, selection, rng))
+            losses.append(self._step(optimizer, selection, site, rng))
         state = self.shared_state()
         return Update(
             state=state,
             kept=self._keep(optimizer),
             recordings=len(selection),
             steps=training.steps,
-            loss=float(np.mean(losses)),
+            loss=mean_of(losses),
             norm=distance(state, weights),
         )
 
-    def _step(self, optimizer: AdamW, selection: Selection, rng: np.random.Generator) -> float:
-        drawn = self.mechanism.draw(selection.subjects, self.config.training.batch_size, rng)
+    def _step(
+        self, optimizer: AdamW, selection: Selection, site: Site, rng: np.random.Generator
+    ) -> float | None:
         optimizer.zero_grad()
-        loss = self.mechanism.backward(
-            self.loss,
+        loss = self.mechanism.step(
             self.model,
-            lambda indices: self.views(selection, indices, rng),
-            drawn,
+            site,
+            lambda indices, draws: self.views(selection, indices, draws),
+            self.config.training.batch_size,
+            rng,
         )
         optimizer.step()
         self.objective.after_step(self.encoder)
-        return loss
-
-    def loss(self, views: Sequence[Tensor]) -> Tensor:
-        """The objective; in mixed precision on a GPU only, since bfloat16 slows a CPU down."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss: Tensor = self.objective(self.encoder, views)
         return loss
 
     def views(
@@ -205,6 +240,30 @@ def require_enough(selection: Selection, objective: Component) -> None:
             f"{len(selection)} recording(s) to train on, but "
             f"{objective.target.__name__} compares at least {least}"
         )
+
+
+def require_reserved(mechanism: Sampled, reserved: Reservation | None, number: int) -> None:
+    """Refuse to start a private fit that no ledger has written down.
+
+    Raises:
+        PrivacyError: No reservation, or one of another round or of less than will be spent.
+    """
+    if reserved is None:
+        raise PrivacyError(
+            f"a fit under privacy={mechanism.name} starts only once the site's ledger has "
+            "written it down"
+        )
+    if reserved.release.round != number or reserved.release.event != mechanism.event():
+        raise PrivacyError(
+            f"the ledger's reservation {reserved.number} is for round {reserved.release.round}, "
+            f"{reserved.release.event}; round {number} needs {mechanism.event()}"
+        )
+
+
+def mean_of(losses: Sequence[float | None]) -> float | None:
+    """The mean of losses, all of which are known or none."""
+    known = [loss for loss in losses if loss is not None]
+    return float(np.mean(known)) if known else None
 
 
 def rng_of(seed: int, *parts: str | int) -> np.random.Generator:

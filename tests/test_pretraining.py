@@ -184,6 +184,9 @@ def test_two_rounds_with_a_kept_state_are_one_round_of_twice_the_steps() -> None
     whole = first_round(settled("rounds=1 training.steps=8"))
     assert same(second.state, whole.state)
     assert same(second.kept, whole.kept)
+    assert first.loss is not None
+    assert second.loss is not None
+    assert whole.loss is not None
     assert (first.loss + second.loss) / 2 == pytest.approx(whole.loss, rel=1e-6)
 
 
@@ -332,6 +335,7 @@ def test_weights_that_do_not_fit_are_refused() -> None:
 def test_one_recording_is_enough_where_nothing_is_compared() -> None:
     learner = Learner(small_with("masked"))
     update = learner.fit(learner.shared_state(), {}, selection(1), rng_of(0, "site", 1), 1)
+    assert update.loss is not None
     assert np.isfinite(update.loss)
     with pytest.raises(SiteError, match=r"0 recording\(s\) .* Masked compares at least 1"):
         learner.fit(learner.shared_state(), {}, selection(0), rng_of(0, "site", 1), 1)
@@ -357,7 +361,7 @@ def test_the_loss_falls_on_recordings_that_are_easily_told_apart() -> None:
     for number in range(3):
         update = learner.fit(state, kept, selection(), rng_of(0, "site", number), number + 1)
         state, kept = update.state, update.kept
-        losses.append(update.loss)
+        losses.append(update.loss or 0.0)
     assert losses[0] > 1
     assert losses[2] < 0.8
 

@@ -14,7 +14,10 @@ Provenance = Literal["real files", "published code", "description"]
 
 
 class DataSource(Protocol):
-    """A component of the group ``data``."""
+    """A component of the group ``data``.
+
+    Its ``Config`` may say ``persons = False``: the data set publishes no person ids.
+    """
 
     def sites(self) -> list[Site]:
         """The sites this source holds.

@@ -23,6 +23,7 @@ table's ``status_SSL`` is a model's guess and is not read.
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from fedbreath.datasets import Provenance
 from fedbreath.datasets.labels import (
@@ -85,6 +86,7 @@ class Config:
         least_cough: Recordings whose ``cough_detected`` is less are left out; 0 to 1.
     """
 
+    persons: ClassVar[bool] = False
     root: str
     least_cough: float = 0.8
 

@@ -14,7 +14,7 @@ about COVID-19 can come from here.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from fedbreath.datasets import Provenance
 from fedbreath.datasets.labels import Cell, known, word, yes_no
@@ -38,6 +38,7 @@ class Config:
             ``covid19_cough/``.
     """
 
+    persons: ClassVar[bool] = False
     root: str
 
 

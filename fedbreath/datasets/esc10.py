@@ -11,6 +11,7 @@ known; takes of one Freesound clip are kept together.
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from fedbreath.datasets import Provenance
 from fedbreath.datasets.layout import files, gather, identify, locate
@@ -30,6 +31,7 @@ class Config:
         root: The folder with the ten classes' folders, or one that holds it as ``esc10/``.
     """
 
+    persons: ClassVar[bool] = False
     root: str
 
 

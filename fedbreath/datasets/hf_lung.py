@@ -26,6 +26,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 from fedbreath.datasets import Provenance
 from fedbreath.datasets.layout import files, gather, identify, locate, read_text
@@ -63,6 +64,7 @@ class Config:
             of these, or a folder that holds it as ``hf_lung/``.
     """
 
+    persons: ClassVar[bool] = False
     root: str
 
 

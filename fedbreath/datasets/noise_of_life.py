@@ -12,6 +12,7 @@ of four are kept together.
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from fedbreath.datasets import Provenance
 from fedbreath.datasets.layout import files, gather, identify, locate
@@ -35,6 +36,7 @@ class Config:
             ``noise_of_life/``.
     """
 
+    persons: ClassVar[bool] = False
     root: str
 
 

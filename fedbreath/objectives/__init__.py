@@ -18,7 +18,7 @@ compares the recordings of a batch itself (BatchNorm) takes that away from any o
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -76,6 +76,9 @@ class Objective(nn.Module):
         views: Number of arrays that `make` returns and `forward` takes.
         tracks: Whether its crops have the frame tracks beside the log-mels.
         decomposable: True when each recording's loss depends on no other recording.
+        COUPLING: Why it is not, as half a sentence; empty where it is.
+        SEPARATE: Whether whatever passes through the encoder, with gradient, is rows of the
+            batch's own recordings, in order.
         minimum: Recordings that a batch needs at least.
     """
 
@@ -83,6 +86,18 @@ class Objective(nn.Module):
     tracks: bool = False
     decomposable: bool
     minimum: int
+    COUPLING: ClassVar[str] = ""
+    SEPARATE: ClassVar[bool] = True
+
+    @classmethod
+    def coupling(cls, config: Any) -> str:  # noqa: ARG003 - a combination depends on its parts
+        """Why the loss does not decompose, without building anything; empty where it does."""
+        return cls.COUPLING
+
+    @classmethod
+    def separate(cls, config: Any) -> bool:  # noqa: ARG003 - as above
+        """What `SEPARATE` says, without building anything."""
+        return cls.SEPARATE
 
     @classmethod
     def least(cls, config: Any) -> int:  # noqa: ARG003 - a combination depends on its parts

@@ -17,6 +17,7 @@ bound what one recording can do.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,7 @@ class Cola(Objective):
 
     views = 2
     decomposable = False
+    COUPLING: ClassVar[str] = "its negatives are the other recordings of the batch"
     minimum = 2
 
     def __init__(self, config: Config, given: Given) -> None:

@@ -63,6 +63,17 @@ class Combined(Objective):
         self.minimum = self.least(config)
 
     @classmethod
+    def coupling(cls, config: Config) -> str:
+        """The reason of the first part that has one."""
+        reasons = {n: p.target.coupling(p.config) for n, p in config.parts.items()}  # type: ignore[attr-defined]
+        return next((f"of its part {n}, {why}" for n, why in reasons.items() if why), "")
+
+    @classmethod
+    def separate(cls, config: Config) -> bool:
+        """Whether every part's is."""
+        return all(p.target.separate(p.config) for p in config.parts.values())  # type: ignore[attr-defined]
+
+    @classmethod
     def least(cls, config: Config) -> int:
         """As many as the most demanding part."""
         return max(objectives.minimum(part) for part in config.parts.values())

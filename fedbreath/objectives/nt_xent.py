@@ -15,6 +15,7 @@ One recording alone has nothing to be told from, and its loss is 0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -52,6 +53,7 @@ class NtXent(Objective):
 
     views = 2
     decomposable = False
+    COUPLING: ClassVar[str] = "its negatives are the other recordings of the batch"
     minimum = 2
 
     def __init__(self, config: Config, given: Given) -> None:

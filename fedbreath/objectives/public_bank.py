@@ -23,6 +23,7 @@ embedding (a loss of exactly log(K + 1)) in twenty steps, since all could move t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -63,6 +64,7 @@ class PublicBank(Objective):
 
     views = 2
     decomposable = True
+    SEPARATE: ClassVar[bool] = False
     minimum = 1
     bank: Tensor
 

@@ -18,6 +18,7 @@ all are alike (silence) the variance term is 0.99 and its gradient finite.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,7 @@ class VicReg(Objective):
 
     views = 2
     decomposable = False
+    COUPLING: ClassVar[str] = "its variance and covariance are taken over the batch"
     minimum = 2
 
     def __init__(self, config: Config, given: Given) -> None:

@@ -8,14 +8,17 @@ stand in one place. What was achieved is a `Guarantee`, a different type.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-#: Indices of recordings -> their views, each of shape (B, mels, frames).
-MakeViews = Callable[[NDArray[np.int64]], Sequence[Tensor]]
+#: Indices of recordings, and draws -> their views, each with one row a recording.
+MakeViews = Callable[[NDArray[np.int64], np.random.Generator], Sequence[Tensor]]
+
+#: Who adds the noise.
+Place = Literal["nowhere", "site", "server"]
 
 
 @dataclass(frozen=True)
@@ -59,30 +62,71 @@ class Guarantee:
         )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a run intends, which its noise is calibrated for.
+
+    Attributes:
+        rounds: Rounds of the run.
+        steps: Steps of each site in a round.
+    """
+
+    rounds: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a mechanism is told of the site that it works at.
+
+    Attributes:
+        people: The person behind each recording, None where none is known.
+        population: The public number of units; None where no privacy is asked for.
+    """
+
+    people: Sequence[str | None]
+    population: int | None = None
+
+
 class Mechanism(Protocol):
-    """A component of the group ``privacy``."""
+    """A component of the group ``privacy``.
+
+    A class may have ``check(run)`` beside it, which refuses a configuration that it cannot
+    make private before any data are touched.
+
+    Attributes:
+        place: Who adds the noise.
+    """
+
+    place: Place
 
     @property
     def tells_metrics(self) -> bool:
         """Whether loss, norms and counts of a client may leave it in the clear."""
         ...
 
-    def draw(
-        self, subjects: Sequence[str | None], batch_size: int, rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Positions of the recordings that one step uses, shape (B,), from each one's person."""
-        ...
-
-    def backward(
+    def step(
         self,
-        loss: Callable[[Sequence[Tensor]], Tensor],
-        model: nn.Module,
+        module: nn.Module,
+        site: Site,
         make_views: MakeViews,
-        drawn: NDArray[np.int64],
-    ) -> float:
-        """Fill the model's gradients for one step; return the mean loss."""
+        batch_size: int,
+        rng: np.random.Generator,
+    ) -> float | None:
+        """Fill the gradients of one step.
+
+        Args:
+            module: What is trained: views -> the mean loss over their rows.
+            site: Whose recordings can be drawn.
+            make_views: Makes views of recordings.
+            batch_size: Recordings of a step, where the mechanism does not draw by a rate.
+            rng: The run's own draws of this site and round: known to the coordinator.
+
+        Returns:
+            The mean loss, or None where it must not be known.
+        """
         ...
 
     def guarantee(self, released: str) -> Guarantee:
-        """What holds for all that was released."""
+        """What holds for all that the planned run releases."""
         ...

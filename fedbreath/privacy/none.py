@@ -4,14 +4,13 @@ The draw and the views come from the run's seed, so that the run can be repeated
 bit. What leaves the site carries no formal guarantee, and the report says so.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from fedbreath.privacy import Guarantee, MakeViews
+from fedbreath.privacy import Guarantee, MakeViews, Place, Plan, Site
 
 
 @dataclass(frozen=True)
@@ -19,31 +18,32 @@ class Config:
     """Nothing is asked."""
 
 
+def draw(count: int, batch_size: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Positions of distinct recordings, at most `count`; shape (B,)."""
+    return rng.choice(count, min(batch_size, count), replace=False).astype(np.int64)
+
+
 class NoPrivacy:
     """Plain training."""
 
+    place: Place = "nowhere"
     tells_metrics = True
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, plan: Plan) -> None:  # noqa: ARG002 - as all others
         self.config = config
 
-    def draw(
-        self, subjects: Sequence[str | None], batch_size: int, rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Distinct recordings, at most what the site has; shape (B,)."""
-        size = min(batch_size, len(subjects))
-        return rng.choice(len(subjects), size, replace=False).astype(np.int64)
-
-    def backward(
+    def step(
         self,
-        loss: Callable[[Sequence[Tensor]], Tensor],
-        model: nn.Module,  # noqa: ARG002 - other mechanisms need it
+        module: nn.Module,
+        site: Site,
         make_views: MakeViews,
-        drawn: NDArray[np.int64],
+        batch_size: int,
+        rng: np.random.Generator,
     ) -> float:
-        """One forward and one backward pass."""
-        value = loss(make_views(drawn))
-        value.backward()  # type: ignore[no-untyped-call]
+        """One forward and one backward pass over distinct recordings, at most what there are."""
+        drawn = draw(len(site.people), batch_size, rng)
+        value = module(*make_views(drawn, rng))
+        value.backward()
         return float(value.detach())
 
     def guarantee(self, released: str) -> Guarantee:

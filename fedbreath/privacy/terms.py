@@ -17,6 +17,7 @@ Adjacency = Literal["add/remove", "replace-one"]
 TrustModel = Literal["local", "central", "distributed"]
 Accountant = Literal["PLD", "PRV", "RDP"]
 Sampler = Literal["poisson"]
+SensitivityRule = Literal["C", "2 C"]
 
 #: Weakest first: who hides a patient hides each of the patient's recordings.
 UNITS: tuple[Unit, ...] = get_args(Unit)

@@ -6,9 +6,9 @@ A release is made in this order:
 
 .. code-block:: python
 
-    number = ledger.reserve(release)      # on disk, or refused; from here on it is spent
+    reserved = ledger.reserve(release)    # on disk, or refused; from here on it is spent
     ...                                   # draw, compute, add noise
-    ledger.commit(number, reply_sha256)   # the reply is stored: sending it again is free
+    ledger.commit(reserved, reply_sha256) # the reply is stored: sending it again is free
 
 There is no refund: what was reserved is spent, whether or not anything came of it. Doing a
 round again draws new noise and is a new reservation.
@@ -30,6 +30,7 @@ from fedbreath.site.chain import Chain, Head, Record, beside, head
 from fedbreath.site.records import (
     Budget,
     Release,
+    Reservation,
     budget_of,
     check,
     events_of,
@@ -79,6 +80,18 @@ class Ledger:
                 raise LedgerError(f"{self.path} exists: a ledger is never begun anew")
             self._write(records, "open", site=self.site, domain=self.domain, budget=asdict(budget))
 
+    def begin(self, budget: Budget) -> None:
+        """`create` a ledger of which there is no trace; `set_budget` of one that there is.
+
+        Raises:
+            LedgerError: A ledger or a head of one is left, and cannot be trusted.
+            PrivacyError: As for `set_budget`.
+        """
+        if self.path.exists() or any(copy.exists() for copy in self._chain.copies):
+            self.set_budget(budget)
+        else:
+            self.create(budget)
+
     def set_budget(self, budget: Budget) -> None:
         """The site changes its policy; what was spent stays spent.
 
@@ -99,11 +112,11 @@ class Ledger:
                     )
             self._write(records, "budget", budget=asdict(budget))
 
-    def reserve(self, release: Release) -> int:
+    def reserve(self, release: Release) -> Reservation:
         """Spend what `release` costs; it may be made once this returns, and only then.
 
         Returns:
-            The reservation's number.
+            The reservation.
 
         Raises:
             BudgetError: It would exceed the budget. Nothing is written.
@@ -140,18 +153,18 @@ class Ledger:
                 trust_model=release.trust_model,
                 config=release.config,
             )
-            return int(written["number"])
+            return Reservation(int(written["number"]), release)
 
-    def commit(self, number: int, reply_sha256: str) -> None:
+    def commit(self, reservation: Reservation, reply_sha256: str) -> None:
         """The reply of a reservation is stored and may be sent, as often as need be.
 
         Raises:
             LedgerError: No such reservation, or it is committed; or as `reserve`.
         """
         with self._read() as records:
-            if number not in never_committed(records):
-                raise LedgerError(f"{self.path}: reservation {number} is not open")
-            self._write(records, "commit", reservation=number, reply=reply_sha256)
+            if reservation.number not in never_committed(records):
+                raise LedgerError(f"{self.path}: reservation {reservation.number} is not open")
+            self._write(records, "commit", reservation=reservation.number, reply=reply_sha256)
 
     def reply(self, run: str, round_: int) -> str | None:
         """SHA-256 of the last committed reply of a round: a stored one may be sent again.

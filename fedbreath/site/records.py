@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from fedbreath.errors import LedgerError, PrivacyError
 from fedbreath.privacy.calibration import positive
-from fedbreath.privacy.terms import UNITS, Adjacency, Event, Terms, TrustModel, Unit, whole
+from fedbreath.privacy.sampled import Sampled
+from fedbreath.privacy.terms import (
+    UNITS,
+    Adjacency,
+    Event,
+    SensitivityRule,
+    Terms,
+    TrustModel,
+    Unit,
+    whole,
+)
 from fedbreath.site.chain import Record
-
-SensitivityRule = Literal["C", "2 C"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,42 @@ class Release:
                 f"D_add {self.event.clip:g} is not {self.sensitivity} with C = "
                 f"{self.clipping_norm:g}: they must say the same"
             )
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What a ledger has written down, and so is spent: the leave to make one release.
+
+    Attributes:
+        number: Of the ledger's record.
+        release: What may be released.
+    """
+
+    number: int
+    release: Release
+
+
+def planned(mechanism: Sampled, run: str, number: int, config: str) -> Release:
+    """What a round of a site's mechanism releases.
+
+    Args:
+        mechanism: The run's.
+        run: The run's name.
+        number: The round, from 1.
+        config: Hash of the run's configuration.
+    """
+    return Release(
+        run=run,
+        round=number,
+        first_step=(number - 1) * mechanism.plan.steps,
+        event=mechanism.event(),
+        clipping_norm=mechanism.spec.clip,
+        sensitivity=mechanism.rule,
+        unit=mechanism.unit,
+        adjacency=mechanism.spec.adjacency,
+        trust_model="local",
+        config=config,
+    )
 
 
 def fits(release: Release, terms: Terms) -> None:

@@ -4,6 +4,7 @@ Replies are reduced in the order of clients, each client's draws come from (seed
 round), and one thread computes: the weights are the same bit for bit at every run.
 """
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,14 @@ from flwr.app.user_config import UserConfig
 
 import client.app
 import server.app
-from client.local import LocalSite
+from client.local import LocalSite, SitePrivacy
 from fedbreath.config import Config as RunConfig
 from fedbreath.config import written
 from fedbreath.features import Selection
+from fedbreath.privacy import Plan
+from fedbreath.privacy.sampled import Sampled
+from fedbreath.site.ledger import Ledger
+from fedbreath.site.records import Budget
 from fedbreath.site.state import SiteState
 from server.rounds import Observer
 from simulation.engines import OnFit
@@ -70,9 +75,10 @@ class InProcess:
         own_words = (f"out={written(str(folder))}", "resume=null", "patience.connect=0.01")
         run_config: UserConfig = {"overrides": shlex.join([*overrides, *own_words])}
 
-        def open_site(context: Context, config: RunConfig) -> LocalSite:  # noqa: ARG001
+        def open_site(context: Context, config: RunConfig) -> LocalSite:
             name = names[int(context.node_config["partition-id"])]
-            return LocalSite(name, clients[name], SiteState(folder / "sites" / name))
+            own = folder / "sites" / name
+            return LocalSite(name, clients[name], SiteState(own), privacy_of(config, name, own))
 
         contexts = {
             i + 1: Context(
@@ -89,3 +95,26 @@ class InProcess:
         )
         own = Context(SERVER, SERVER, {}, RecordDict(), run_config)
         server.app.build(observe)(grid, own)
+
+
+def privacy_of(config: RunConfig, name: str, folder: Path) -> SitePrivacy | None:
+    """A simulated site's ledger: a domain of its own, which begins and ends with the run.
+
+    Args:
+        config: The run.
+        name: The client's.
+        folder: The client's, below the run's.
+
+    Raises:
+        PrivacyError: No public population is stated for it, or the ledger cannot be trusted.
+    """
+    mechanism = config.privacy.build(Plan(config.rounds, config.training.steps))
+    if not isinstance(mechanism, Sampled):
+        return None
+    epsilon, terms = mechanism.budget(mechanism.spec.population_of(name))
+    place, second = folder / "privacy", folder / "privacy-heads"
+    for made in (place, second):
+        made.mkdir(parents=True, exist_ok=True)
+    called = re.sub(r"[^\w-]", "_", name)
+    ledger = Ledger(place, second, called, f"run-{config.digest}")
+    return SitePrivacy.at(ledger, Budget(epsilon, terms), folder, config.digest)

@@ -18,7 +18,7 @@ from fedbreath.privacy.accounting import epsilon
 from fedbreath.privacy.terms import Event, Terms
 from fedbreath.site.account import account
 from fedbreath.site.ledger import Ledger
-from fedbreath.site.records import Budget, Release
+from fedbreath.site.records import Budget, Release, Reservation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,7 @@ def test_what_is_reserved_is_spent_whether_or_not_it_is_committed(ledger: Ledger
 
 
 def test_all_of_a_release_is_written_down(ledger: Ledger) -> None:
-    number = ledger.reserve(round_(3))
+    number = ledger.reserve(round_(3)).number
     record = json.loads(ledger.path.read_text().splitlines()[-1])
     assert ledger.head() == (2, record["sha256"])
     for key in ("sha256", "previous", "time"):
@@ -133,10 +133,10 @@ def test_a_round_done_again_is_spent_again_and_a_stored_reply_is_free(ledger: Le
 @pytest.mark.parametrize("number", [0, 1, 99])
 def test_only_an_open_reservation_is_committed(ledger: Ledger, number: int) -> None:
     with pytest.raises(LedgerError, match=f"reservation {number} is not open"):
-        ledger.commit(number, REPLY)
+        ledger.commit(Reservation(number, round_(1)), REPLY)
     ledger.commit(ledger.reserve(round_(1)), REPLY)
     with pytest.raises(LedgerError, match="reservation 2 is not open"):
-        ledger.commit(2, REPLY)
+        ledger.commit(Reservation(2, round_(2)), REPLY)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ import os, sys, time
 from pathlib import Path
 from tests.site.test_ledger import ledger_in, round_
 ledger = ledger_in(Path(sys.argv[1]))
-print(ledger.reserve(round_(2)), flush=True)
+print(ledger.reserve(round_(2)).number, flush=True)
 time.sleep(60)  # drawing, computing
 """
 
@@ -242,7 +242,7 @@ def test_killed_between_reserve_and_commit_it_is_spent(ledger: Ledger, tmp_path:
     after = ledger_in(tmp_path).spent()
     assert after == epsilon([RELEASE.event] * 2, TERMS)
     assert after.value > before
-    assert ledger.reserve(round_(2)) == number + 1
+    assert ledger.reserve(round_(2)).number == number + 1
 
 
 TOGETHER = """

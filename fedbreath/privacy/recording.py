@@ -1,0 +1,74 @@
+"""DP-SGD per recording (Abadi et al. 2016): each recording's gradient clipped to C.
+
+    sum = sum over drawn recordings of  g_i min(1, C / |g_i|),    D_add = C.
+
+g_i is the gradient of recording i's own loss, averaged over ``multiplicity`` views of it
+before clipping (De et al. 2022). The loss must decompose over recordings; one that compares
+the recordings of a batch is refused. A person with twenty recordings is hidden twenty times
+less: where persons are known, use ``patient``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from fedbreath.privacy import Plan
+from fedbreath.privacy.chance import StepKeys
+from fedbreath.privacy.sampled import Member, Sampled, Sums, UnitViews, by_recording, each_clipped
+from fedbreath.privacy.spec import (
+    PrivacySpec,
+    refuse_batch_norm,
+    refuse_coupling,
+    refuse_told,
+)
+from fedbreath.privacy.terms import Unit
+
+
+@dataclass(frozen=True)
+class Config(PrivacySpec):
+    """What is asked, per recording."""
+
+
+class PerRecording(Sampled):
+    """Poisson-sampled recordings, each one's gradient clipped."""
+
+    name = "recording"
+    unit: Unit = "recording"
+
+    def __init__(self, config: Config, plan: Plan) -> None:
+        super().__init__(config, plan)
+
+    @staticmethod
+    def check(run: Any) -> None:
+        """Refuse what cannot be made private.
+
+        Raises:
+            ConfigError: The objective compares recordings, or BatchNorm is trained.
+        """
+        refuse_coupling(run, "recording")
+        refuse_batch_norm(run, "recording")
+        refuse_told(run, "recording")
+
+    def members(self, people: Sequence[str | None]) -> list[Member]:
+        """Each recording."""
+        return by_recording(people)
+
+    def rows(self) -> int:
+        """One a view."""
+        return self.spec.multiplicity
+
+    def total(
+        self,
+        module: nn.Module,
+        drawn: Sequence[Member],
+        views: UnitViews,
+        keys: StepKeys,  # noqa: ARG002 - nothing but views is drawn
+    ) -> Sums:
+        """The sum of clipped gradients."""
+        return each_clipped(self.spec, module, drawn, views)
+
+    def divisor(self, population: int) -> float:
+        """Recordings that a step is expected to draw."""
+        return self.spec.rate * population
