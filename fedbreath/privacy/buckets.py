@@ -35,7 +35,7 @@ from fedbreath.privacy.sampled import (
     zeros,
 )
 from fedbreath.privacy.spec import (
-    PrivacySpec,
+    SiteSpec,
     refuse_batch_norm,
     refuse_told,
     refuse_unknown_persons,
@@ -44,7 +44,7 @@ from fedbreath.privacy.terms import SensitivityRule
 
 
 @dataclass(frozen=True)
-class Config(PrivacySpec):
+class Config(SiteSpec):
     """What is asked, and how units are grouped.
 
     Attributes:

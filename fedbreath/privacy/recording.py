@@ -18,7 +18,7 @@ from fedbreath.privacy import Plan
 from fedbreath.privacy.chance import StepKeys
 from fedbreath.privacy.sampled import Member, Sampled, Sums, UnitViews, by_recording, each_clipped
 from fedbreath.privacy.spec import (
-    PrivacySpec,
+    SiteSpec,
     refuse_batch_norm,
     refuse_coupling,
     refuse_told,
@@ -27,7 +27,7 @@ from fedbreath.privacy.terms import Unit
 
 
 @dataclass(frozen=True)
-class Config(PrivacySpec):
+class Config(SiteSpec):
     """What is asked, per recording."""
 
 

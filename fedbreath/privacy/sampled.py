@@ -26,8 +26,8 @@ from fedbreath.privacy import Guarantee, MakeViews, Place, Plan, Site
 from fedbreath.privacy.accounting import epsilon
 from fedbreath.privacy.chance import Chance, StepKeys
 from fedbreath.privacy.clipping import check, clipped_sum
-from fedbreath.privacy.spec import PrivacySpec
-from fedbreath.privacy.terms import Event, SensitivityRule, Terms, Unit
+from fedbreath.privacy.spec import SiteSpec
+from fedbreath.privacy.terms import Event, SensitivityRule, Terms, TrustModel, Unit
 
 #: The views of a unit, made with its own generator.
 UnitViews = Callable[["Member"], Sequence[Tensor]]
@@ -82,12 +82,13 @@ class Sampled(ABC):
     """
 
     place: Place = "site"
+    trust_model: TrustModel = "local"
     tells_metrics = False
     name: str
     unit: Unit
     rule: SensitivityRule = "C"
 
-    def __init__(self, spec: PrivacySpec, plan: Plan) -> None:
+    def __init__(self, spec: SiteSpec, plan: Plan) -> None:
         self.spec, self.plan = spec, plan
         self.chance = Chance()
 
@@ -117,7 +118,7 @@ class Sampled(ABC):
     @cached_property
     def sigma(self) -> float:
         """Noise per D_add."""
-        terms = self.spec.terms(self.unit, "local", self._least_population())
+        terms = self.spec.terms(self.unit, self.trust_model, self.spec.least_population)
         return self.spec.calibrated(terms, self.spec.rate, self.plan.steps, self.plan.rounds)
 
     def vet(self, module: nn.Module) -> None:
@@ -140,6 +141,10 @@ class Sampled(ABC):
         """What one round of a site costs."""
         noise = self.sigma * self.sensitivity
         return Event(noise, self.sensitivity, self.spec.rate, self.plan.steps)
+
+    def clipping_norm(self) -> float:
+        """C, as a ledger writes it down."""
+        return self.spec.clip
 
     def step(
         self,
@@ -180,7 +185,7 @@ class Sampled(ABC):
 
     def budget(self, population: int) -> Budgeted:
         """Epsilon that the planned rounds and the spare ones may spend at a site."""
-        terms = self.spec.terms(self.unit, "local", population)
+        terms = self.spec.terms(self.unit, self.trust_model, population)
         if self.spec.sigma is None:
             return self.spec.epsilon, terms
         rounds = self.plan.rounds + self.spec.spare_rounds
@@ -188,7 +193,7 @@ class Sampled(ABC):
 
     def guarantee(self, released: str) -> Guarantee:
         """Of all planned rounds, at a site of the least population."""
-        terms = self.spec.terms(self.unit, "local", self._least_population())
+        terms = self.spec.terms(self.unit, self.trust_model, self.spec.least_population)
         rounds = self.plan.rounds
         bound = epsilon([self.event()] * rounds, terms).assuming(
             f"{rounds} rounds of {self.plan.steps} steps, q = {self.spec.rate:g}, "
@@ -196,15 +201,9 @@ class Sampled(ABC):
         )
         return bound.guarantee(self.name, released)
 
-    def _least_population(self) -> int:
-        counts = [*self.spec.populations.values()]
-        if isinstance(self.spec.population, int):
-            counts.append(self.spec.population)
-        return min(counts)
-
 
 def each_clipped(
-    spec: PrivacySpec, module: nn.Module, drawn: Sequence[Member], views: UnitViews
+    spec: SiteSpec, module: nn.Module, drawn: Sequence[Member], views: UnitViews
 ) -> Sums:
     """The sum of units' gradients, each clipped to C: D_add is C where the loss decomposes."""
     if not drawn:

@@ -23,30 +23,20 @@ class PrivacySpec:
     Attributes:
         epsilon: For all planned rounds together, and spare ones.
         delta: Must be < 1 / population.
-        rate: q: the chance of each unit to be drawn in a step, independently of all others.
-        clip: C: the greatest norm of one unit's (or bucket's) gradient.
+        clip: C: the greatest norm of what is clipped.
         sigma: Noise per D_add; None is the least that keeps `epsilon`.
-        population: Public number of units at a site. It divides the noised sum and bounds
-            delta; it is never read from the data, since the number of patients is theirs.
-        populations: The same for sites by name, where they differ.
+        population: Public number of units. It sets the draws or divides the noised sum, and
+            bounds delta; it is never read from the data, since their number is theirs.
         spare_rounds: Rounds that may be lost to a crash and done again, calibrated for.
-        multiplicity: Views of each recording whose gradients are averaged before clipping.
-        microbatch: Units whose gradients are held at once; it changes memory, not results.
-        grad: How per-unit gradients are made (`clipping`).
         adjacency: What makes two data sets neighbours.
     """
 
     epsilon: float = 8.0
     delta: float = 1e-5
-    rate: float = 0.1
     clip: float = 1.0
     sigma: float | None = None
     population: int | str | None = None
-    populations: Mapping[str, int] = field(default_factory=dict)
     spare_rounds: int = 2
-    multiplicity: int = 1
-    microbatch: int = 64
-    grad: Method = "ghost"
     adjacency: Adjacency = "add/remove"
 
     def __post_init__(self) -> None:
@@ -58,22 +48,15 @@ class PrivacySpec:
                 f"sigma must be > 0, got {self.sigma}: without noise nothing is guaranteed "
                 "(only `fedbreath audit` looks at sums without noise; it releases nothing)"
             )
-        if not 0 < self.rate <= 1:
-            raise ValueError(f"rate must lie in (0, 1], got {self.rate}")
-        for name in ("multiplicity", "microbatch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
         if self.spare_rounds < 0:
             raise ValueError(f"spare_rounds must be >= 0, got {self.spare_rounds}")
-        if not isinstance(self.population, int) and (self.population or not self.populations):
+        if not isinstance(self.population, int) and (self.population or not self._stated()):
             raise ValueError(
                 f"population must be a whole number, got {self.population!r}: it says how many "
                 "there publicly are, and is a setting. Read from the data it would tell their "
                 "number through q and the normaliser; state a public figure or a lower bound"
             )
-        for name, count in {"the default": self.population, **self.populations}.items():
-            if not isinstance(count, int):
-                continue
+        for name, count in self._stated().items():
             if count < 1:
                 raise ValueError(f"population must be >= 1, got {count} for {name}")
             if not 0 < self.delta < 1 / count:
@@ -81,6 +64,58 @@ class PrivacySpec:
                     f"delta must be > 0 and < 1/population = {1 / count:g}, got {self.delta:g}: "
                     "a delta of 1/population allows to publish one person outright"
                 )
+
+    def _stated(self) -> dict[str, int]:
+        """Public populations by what they are of."""
+        return {"all": self.population} if isinstance(self.population, int) else {}
+
+    @property
+    def least_population(self) -> int:
+        """The smallest that is stated."""
+        return min(self._stated().values())
+
+    def terms(self, unit: Unit, trust_model: TrustModel, population: int) -> Terms:
+        """What this run's numbers are about."""
+        return Terms(unit, self.adjacency, trust_model, self.delta, population)
+
+    def calibrated(self, terms: Terms, rate: float, steps: int, rounds: int) -> float:
+        """Noise per D_add: as asked for, or the least that keeps `epsilon`."""
+        if self.sigma is not None:
+            return self.sigma
+        spare = self.spare_rounds
+        return sigma_for(
+            self.epsilon, terms, rate=rate, steps=steps, rounds=rounds, spare_rounds=spare
+        ).sigma
+
+
+@dataclass(frozen=True)
+class SiteSpec(PrivacySpec):
+    """What is asked of a mechanism at the site.
+
+    Attributes:
+        rate: q: the chance of each unit to be drawn in a step, independently of all others.
+        populations: Public populations of sites by name, where they differ.
+        multiplicity: Views of each recording whose gradients are averaged before clipping.
+        microbatch: Units whose gradients are held at once; it changes memory, not results.
+        grad: How per-unit gradients are made (`clipping`).
+    """
+
+    rate: float = 0.1
+    populations: Mapping[str, int] = field(default_factory=dict)
+    multiplicity: int = 1
+    microbatch: int = 64
+    grad: Method = "ghost"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.rate <= 1:
+            raise ValueError(f"rate must lie in (0, 1], got {self.rate}")
+        for name in ("multiplicity", "microbatch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+    def _stated(self) -> dict[str, int]:
+        return {**super()._stated(), **self.populations}
 
     def population_of(self, site: str) -> int:
         """The public number of units at a site.
@@ -95,23 +130,6 @@ class PrivacySpec:
                 "or privacy.population"
             )
         return found
-
-    def terms(self, unit: Unit, trust_model: TrustModel, population: int) -> Terms:
-        """What this run's numbers are about."""
-        return Terms(unit, self.adjacency, trust_model, self.delta, population)
-
-    def calibrated(self, terms: Terms, rate: float, steps: int, rounds: int) -> float:
-        """Noise per D_add: as asked for, or the least that keeps `epsilon`."""
-        if self.sigma is not None:
-            return self.sigma
-        return sigma_for(
-            self.epsilon,
-            terms,
-            rate=rate,
-            steps=steps,
-            rounds=rounds,
-            spare_rounds=self.spare_rounds,
-        ).sigma
 
 
 def refuse_told(run: Any, mechanism: str) -> None:

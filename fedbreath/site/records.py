@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Protocol, get_args
 
 from fedbreath.errors import LedgerError, PrivacyError
+from fedbreath.privacy import Plan
 from fedbreath.privacy.calibration import positive
-from fedbreath.privacy.sampled import Sampled
+from fedbreath.privacy.spec import PrivacySpec
 from fedbreath.privacy.terms import (
     UNITS,
     Adjacency,
@@ -94,8 +95,30 @@ class Reservation:
     release: Release
 
 
-def planned(mechanism: Sampled, run: str, number: int, config: str) -> Release:
-    """What a round of a site's mechanism releases.
+class Accountable(Protocol):
+    """A mechanism whose rounds a ledger can write down."""
+
+    plan: Plan
+    unit: Unit
+    rule: SensitivityRule
+    trust_model: TrustModel
+
+    @property
+    def spec(self) -> PrivacySpec:
+        """What is asked."""
+        ...
+
+    def event(self) -> Event:
+        """What one round costs."""
+        ...
+
+    def clipping_norm(self) -> float:
+        """C."""
+        ...
+
+
+def planned(mechanism: Accountable, run: str, number: int, config: str) -> Release:
+    """What a round of a mechanism releases.
 
     Args:
         mechanism: The run's.
@@ -108,11 +131,11 @@ def planned(mechanism: Sampled, run: str, number: int, config: str) -> Release:
         round=number,
         first_step=(number - 1) * mechanism.plan.steps,
         event=mechanism.event(),
-        clipping_norm=mechanism.spec.clip,
+        clipping_norm=mechanism.clipping_norm(),
         sensitivity=mechanism.rule,
         unit=mechanism.unit,
         adjacency=mechanism.spec.adjacency,
-        trust_model="local",
+        trust_model=mechanism.trust_model,
         config=config,
     )
 
