@@ -1,7 +1,8 @@
-"""The rounds of a federation: call, collect, aggregate, record, checkpoint.
+"""The rounds of a federation: call, collect, combine, advance, record, checkpoint.
 
 Flower's ``Strategy.start`` always begins at round one and keeps no checkpoint, so the
-loop is ours; whom to call and how to aggregate stay the strategy's. The order at the end
+loop is ours; whom to call, how to combine replies and how to go on from there stay the
+strategy's. The order at the end
 of a round is: look for signs of collapse where it is time to, append the round to
 ``rounds.jsonl``, then replace the checkpoint. A kill between the last two leaves a line too
 many, which the next start takes away.
@@ -30,7 +31,7 @@ from fedbreath.report.records import Failure, Participant, RoundRecord
 from server import checkpoints
 from server.checkpoints import Checkpoint
 from strategies import Strategy
-from strategies.replies import Reply, read, size_of
+from strategies.replies import Reply, beside, read, size_of
 
 log = logging.getLogger("fedbreath.server")
 
@@ -45,7 +46,8 @@ def federate(
 
     Args:
         grid: Flower's connection to the clients.
-        strategy: Whom to call and how to aggregate.
+        strategy: Whom to call and what to make of the replies; its state is the
+            checkpoint's.
         config: The run.
         folder: Where ``rounds.jsonl`` and the checkpoint lie; a checkpoint found there
             is gone on with.
@@ -57,8 +59,12 @@ def federate(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = checkpoints.read(folder, config.digest)
+    learner = Learner(config, warm=state is None)
     if state is None:
-        state = Checkpoint(0, config.digest, Learner(config, warm=True).shared_state())
+        state = Checkpoint(0, config.digest, learner.shared_state())
+    strategy.buffers = frozenset(name for name, _ in learner.model.named_buffers())
+    strategy.restore({name: tensor.numpy() for name, tensor in state.strategy.items()})
+    del learner
     _forget_after(folder / "rounds.jsonl", state.number)
     monitor = Monitor(config)
     start = monitor.look(state.weights) if state.number == 0 else _signs_at_start(folder)
@@ -72,7 +78,8 @@ def federate(
         records.append(folder, replace(record, signs=signs, signs_before=before))
         if signs is not None:
             _tell(folder, number, signs, start)
-        state = Checkpoint(number, config.digest, weights)
+        kept = {name: torch.from_numpy(array) for name, array in strategy.state().items()}
+        state = Checkpoint(number, config.digest, weights, kept)
         checkpoints.write(folder, state)
         observe(number, weights)
     return state
@@ -90,8 +97,9 @@ def _round(
     sent = ArrayRecord(weights)
     messages = list(strategy.configure_train(number, sent, ConfigRecord(), grid))
     called = [m.metadata.dst_node_id for m in messages]
-    messages = list(grid.send_and_receive(messages, timeout=config.patience.reply))
-    usable, refused = read(messages, sent)
+    also = beside(messages[0].content) if messages else {}
+    replies = list(grid.send_and_receive(messages, timeout=config.patience.reply))
+    usable, refused = read(replies, sent, also)
     names |= {reply.node: reply.site for reply in usable}
     fitting = {reply.node for reply in usable}
     codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
@@ -99,15 +107,17 @@ def _round(
     if not usable:
         reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
         raise UserError(f"round {number}: no client's update can be used ({reasons})")
-    mean = strategy.aggregate(number, usable)
-    new = {name: torch.from_numpy(array) for name, array in mean.items()}
+    old = {name: tensor.numpy() for name, tensor in weights.items()}
+    combined = strategy.combine(number, old, usable)
+    advanced = strategy.advance(number, old, combined)
+    new = {name: torch.from_numpy(array) for name, array in advanced.items()}
     return new, RoundRecord(
         number=number,
         participants=tuple(_participant(reply) for reply in usable),
         failures=failures,
         norm=distance(new, weights),
         seconds=time.perf_counter() - started,
-        bytes_down=size_of(sent) * len(called),
+        bytes_down=sum(map(size_of, (sent, *also.values()))) * len(called),
         bytes_up=sum(reply.size for reply in usable),
     )
 
@@ -130,13 +140,14 @@ def _tell(folder: Path, number: int, signs: Signs, start: Signs | None) -> None:
 
 
 def _participant(reply: Reply) -> Participant:
+    told = reply.metrics
     return Participant(
         name=reply.site,
-        recordings=int(reply.metrics["num-examples"]),
-        steps=int(reply.metrics["steps"]),
-        loss=reply.metrics.get("loss"),
-        update_norm=reply.metrics.get("norm"),
-        seconds=reply.metrics.get("seconds", 0.0),
+        recordings=int(told["num-examples"]) if "num-examples" in told else None,
+        steps=int(told["steps"]) if "steps" in told else None,
+        loss=told.get("loss"),
+        update_norm=told.get("norm"),
+        seconds=told.get("seconds"),
     )
 
 

@@ -88,6 +88,7 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
     rounds, steps, count = config.rounds, config.training.steps, len(clients)
     assert config.strategy is not None
     called = max(1, round(count * getattr(config.strategy.config, "fraction", 1.0)))
+    plain = _without_strategy(overrides)
     arms = [
         Arm(
             "federated",
@@ -105,7 +106,7 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
                 "centralised",
                 "Centralised",
                 "centralised",
-                (*overrides, *_ALONE, f"training.steps={called * steps}"),
+                (*plain, *_ALONE, f"training.steps={called * steps}"),
                 rounds * called * steps,
                 rounds,
                 "all clients' recordings pooled, as many steps as all clients together",
@@ -120,7 +121,7 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
                 f"local:{name}",
                 f"Only {name}",
                 "local",
-                (*overrides, *_ALONE),
+                (*plain, *_ALONE),
                 rounds * steps,
                 rounds,
                 "this site alone, its own steps",
@@ -128,6 +129,15 @@ def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selec
             for name in clients
         ]
     return arms
+
+
+def _without_strategy(overrides: tuple[str, ...]) -> tuple[str, ...]:
+    """The overrides that choose no strategy: another's settings are no settings of FedAvg.
+
+    >>> _without_strategy(("strategy=fedadam", "strategy.tau=0.1", "rounds=3"))
+    ('rounds=3',)
+    """
+    return tuple(w for w in overrides if not w.lstrip("+~").startswith(("strategy=", "strategy.")))
 
 
 def _without_training(config: Config, overrides: tuple[str, ...], title: str) -> list[Arm]:

@@ -1,17 +1,18 @@
 """Clients' replies, read with suspicion: what does not fit is refused with a code.
 
 A reply carries ``arrays`` (the weights, named and shaped as they were sent), ``metrics``
-(numbers) and ``site`` (its name). A reply that lacks one of them, or whose arrays differ
-in name, shape or type from what was sent or are not finite, does not enter the round.
+(numbers), ``site`` (its name), and whatever arrays beside the weights the message carried (a
+control variate). A reply that lacks one of them, or whose arrays differ in name, shape or
+type from what was sent or are not finite, does not enter the round.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, Message
+from flwr.app import Array, ArrayRecord, Message, RecordDict
 from numpy.typing import NDArray
 
 from fedbreath import npy
@@ -25,8 +26,9 @@ class Reply:
         node: Flower's id of the node.
         site: The site's name.
         arrays: Weights by name.
-        metrics: Finite numbers by name; ``num-examples`` and ``steps`` are always there.
-        size: Bytes of the arrays as sent.
+        metrics: Finite numbers by name; a site under privacy may tell none.
+        size: Bytes of all arrays as sent.
+        beside: Arrays beside the weights, by the record's name.
     """
 
     node: int
@@ -34,16 +36,20 @@ class Reply:
     arrays: dict[str, NDArray[Any]]
     metrics: dict[str, float]
     size: int
+    beside: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
 
 
 def read(
-    messages: Iterable[Message], sent: ArrayRecord | None = None
+    messages: Iterable[Message],
+    sent: ArrayRecord | None = None,
+    beside: Mapping[str, ArrayRecord] | None = None,
 ) -> tuple[list[Reply], dict[int, str]]:
     """Sort replies into usable ones and refusals.
 
     Args:
         messages: What the grid brought, in any order.
         sent: What the replies must fit; None accepts any arrays.
+        beside: What was sent beside it, which replies must carry and fit too.
 
     Returns:
         Usable replies in the order of node ids, and a code for each other node.
@@ -56,11 +62,13 @@ def read(
             refused[node] = f"{message.error.code}: {message.error.reason or 'no reason given'}"
             continue
         try:
-            reply = _reply(message)
+            reply = _reply(message, beside or {})
         except Exception:  # bytes of others: NumPy alone has seven ways to fail on them
             refused[node] = "malformed reply"
             continue
         misfit = _misfit(reply.arrays, sent) if sent is not None else ""
+        for name, record in (beside or {}).items():
+            misfit = misfit or _misfit(reply.beside[name], record)
         if misfit:
             refused[node] = misfit
         else:
@@ -68,24 +76,40 @@ def read(
     return usable, refused
 
 
-def _reply(message: Message) -> Reply:
+def _reply(message: Message, beside: Iterable[str]) -> Reply:
     content = message.content
-    arrays = content.array_records["arrays"]
+    told = content.metric_records["metrics"]
     metrics = {
         name: float(value)
-        for name, value in content.metric_records["metrics"].items()
+        for name, value in told.items()
         if isinstance(value, int | float) and math.isfinite(value)
     }
     for name in ("num-examples", "steps"):
-        if not metrics[name] > 0:
+        if name in told and not metrics[name] > 0:
             raise ValueError(f"{name} must be > 0")
+    arrays, others = content.array_records["arrays"], content.array_records
     return Reply(
         node=message.metadata.src_node_id,
         site=str(content.config_records["site"]["name"]),
-        arrays={name: _values(array) for name, array in arrays.items()},
+        arrays=values(arrays),
         metrics=metrics,
-        size=size_of(arrays),
+        size=size_of(arrays) + sum(size_of(others[name]) for name in beside),
+        beside={name: values(others[name]) for name in beside},
     )
+
+
+def values(record: ArrayRecord) -> dict[str, NDArray[Any]]:
+    """The arrays of a record, read-only, without a copy.
+
+    Raises:
+        ValueError: They were not sent as ``.npy`` bytes.
+    """
+    return {name: _values(array) for name, array in record.items()}
+
+
+def beside(content: RecordDict) -> dict[str, ArrayRecord]:
+    """The array records of a message that are not the weights."""
+    return {name: record for name, record in content.array_records.items() if name != "arrays"}
 
 
 def _values(array: Array) -> NDArray[Any]:

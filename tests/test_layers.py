@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath.soundfiles",),
     ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split",
      "fedbreath.npy", "fedbreath.optimizer", "fedbreath.lock", "fedbreath.collapse",
-     "fedbreath.descriptors"),
+     "fedbreath.descriptors", "fedbreath.guidance"),
     ("fedbreath.config", "fedbreath.decoding"),
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.privacy"),
     ("fedbreath.building", "fedbreath.objectives", "fedbreath.site"),

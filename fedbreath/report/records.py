@@ -183,14 +183,17 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class Participant:
-    """A client whose update entered a round; under privacy nothing more is told (null)."""
+    """A client whose update entered a round, and what it told; null where it did not.
+
+    Under privacy a client tells its name alone.
+    """
 
     name: str
-    recordings: int
-    steps: int
+    recordings: int | None
+    steps: int | None
     loss: float | None
     update_norm: float | None
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import pytest
 from flwr.app import ConfigRecord, Message
 from numpy.typing import NDArray
 
+from fedbreath.errors import UserError
 from strategies.fedavg import Config, FedAvg
 from strategies.replies import read
-from tests.flower import FakeGrid, arrays, numbers, refusal, reply
+from tests.flower import FakeGrid, arrays, content, instruction, numbers, refusal, reply
 
 Weights = dict[str, NDArray[Any]]
 
@@ -54,7 +55,8 @@ def test_three_clients_and_what_is_told() -> None:
 def test_both_interfaces_are_one_rule() -> None:
     replies = [reply(2, weights(8, 1), 1), reply(1, weights(2, 9), 2)]
     usable, _ = read(replies, arrays(weights(0)))
-    ours = FedAvg(Config(), seed=0).aggregate(1, usable)
+    strategy = FedAvg(Config(), seed=0)
+    ours = strategy.advance(1, weights(0), strategy.combine(1, weights(0), usable))
     flowers = aggregate(*replies)
     assert ours.keys() == flowers.keys()
     for name, array in ours.items():
@@ -78,6 +80,21 @@ def test_the_order_of_replies_changes_no_bit() -> None:
         for order in itertools.permutations(sent)
     }
     assert len(results) == 1
+
+
+def silent(node: int, value: float) -> Message:
+    """A reply that tells no number, as clients do under privacy."""
+    sent = content(arrays(weights(value)), {}, f"site-{node}")
+    return Message(sent, reply_to=instruction(node))
+
+
+def test_uniform_asks_nobody_for_a_number() -> None:
+    replies = [reply(1, weights(1), 99), silent(2, 5)]
+    uniform = FedAvg(Config(weighting="uniform"), seed=0)
+    record, _ = uniform.aggregate_train(1, replies)
+    assert numbers(record)["w"].tolist() == [3, 3]
+    with pytest.raises(UserError, match=r"site-2 does not tell .* strategy\.weighting=uniform"):
+        aggregate(*replies)
 
 
 def test_errors_and_malformed_replies_are_left_out() -> None:

@@ -83,8 +83,6 @@ def test_arrays_that_do_not_fit(weights: dict[str, Any], code: str) -> None:
         content(None, GOOD),
         content(arrays(SENT), None),
         content(arrays(SENT), GOOD, site=None),
-        content(arrays(SENT), {"steps": 2}),
-        content(arrays(SENT), {"num-examples": 3}),
         content(arrays(SENT), {**GOOD, "num-examples": 0}),
         content(arrays(SENT), {**GOOD, "num-examples": -3}),
         content(arrays(SENT), {**GOOD, "num-examples": np.nan}),
@@ -117,6 +115,41 @@ def test_malformed_is_a_code_and_never_a_crash(sent: RecordDict) -> None:
     usable, refused = read([message(sent), reply(8, SENT)], arrays(SENT))
     assert [r.node for r in usable] == [8]
     assert refused == {7: "malformed reply"}
+
+
+@pytest.mark.parametrize("told", [{}, {"steps": 2}, {"num-examples": 3}])
+def test_what_a_site_under_privacy_does_not_tell_may_be_absent(told: dict[str, float]) -> None:
+    usable, refused = read([message(content(arrays(SENT), told))], arrays(SENT))
+    assert refused == {}
+    assert [r.metrics for r in usable] == [told]
+
+
+def test_arrays_beside_the_weights_must_come_back_and_fit() -> None:
+    control = {"w": np.ones((2, 3), np.float32)}
+    sent = {"control": arrays(control)}
+
+    def answer(node: int, values: dict[str, Any] | None) -> Message:
+        records = content(arrays(SENT), GOOD)
+        if values is not None:
+            records["control"] = arrays(values)
+        return message(records, node)
+
+    replies = [
+        answer(1, control),
+        answer(2, None),
+        answer(3, {"w": control["w"][:1]}),
+        answer(4, {"w": control["w"] * np.float32(np.nan)}),
+    ]
+    usable, refused = read(replies, arrays(SENT), sent)
+    assert [r.node for r in usable] == [1]
+    assert usable[0].size == size_of(arrays(SENT)) + size_of(sent["control"])
+    np.testing.assert_array_equal(usable[0].beside["control"]["w"], control["w"])
+    assert refused == {
+        2: "malformed reply",
+        3: "another shape or type than was sent",
+        4: "values that are not finite",
+    }
+    assert read(replies, arrays(SENT))[0][0].beside == {}  # nobody asked
 
 
 def test_said_type_does_not_count_but_the_real_one_does() -> None:

@@ -1,0 +1,203 @@
+"""What all strategies share: whom a round calls, and Flower's interface over our two steps.
+
+Flower's own FedAvg draws clients from Python's global generator, waits without bound for
+missing nodes, averages integer counters, sums in the order of arrival and keeps no state
+that a checkpoint could save. This adapter keeps Flower's interface and replaces those: the
+draw depends on (seed, round), the caller has waited, counters take their maximum, clients
+are summed in the order of their node ids, and the server's state goes in and comes out as
+arrays by name.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+from flwr.app import (
+    Array,
+    ArrayRecord,
+    ConfigRecord,
+    Message,
+    MessageType,
+    MetricRecord,
+    RecordDict,
+)
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import FedAvg as FlowerFedAvg
+from numpy.typing import NDArray
+
+from fedbreath.aggregation import weighted_mean
+from fedbreath.errors import UserError
+from strategies import Weights
+from strategies.replies import Reply, beside, read, values
+
+Weighting = Literal["examples", "uniform"]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Whom to call.
+
+    Attributes:
+        fraction: Share of the connected clients called in a round, at least one.
+        minimum: Clients that must be connected before a round starts.
+    """
+
+    fraction: float = 1.0
+    minimum: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise ValueError(f"fraction must lie in (0, 1], got {self.fraction}")
+        if self.minimum < 1:
+            raise ValueError(f"minimum must be >= 1, got {self.minimum}")
+
+
+@dataclass(frozen=True)
+class Weighted(Cohort):
+    """Whom to call, and how much each counts.
+
+    Attributes:
+        weighting: ``examples`` counts a client by its training recordings, ``uniform``
+            counts all alike and asks nobody for a number.
+    """
+
+    weighting: Weighting = "examples"
+
+
+C = TypeVar("C", bound=Cohort)
+
+
+class Federated(FlowerFedAvg, Generic[C]):
+    """A strategy without its rule: those in this package add `combine`, `advance` or both.
+
+    Args:
+        config: Whom to call, and the rule's own settings.
+        seed: The run's seed; with the round it fixes the draw of clients.
+    """
+
+    central_privacy: ClassVar[str] = ""
+
+    def __init__(self, config: C, seed: int) -> None:
+        super().__init__(
+            fraction_train=config.fraction, min_available_nodes=config.minimum, min_train_nodes=1
+        )
+        self.config = config
+        self.seed = seed
+        self.buffers: frozenset[str] = frozenset()
+        self._sent: ArrayRecord | None = None
+        self._beside: dict[str, ArrayRecord] = {}
+
+    @property
+    def least(self) -> int:
+        """Usable replies without which the rule has no answer."""
+        return 1
+
+    def guidance(self) -> Mapping[str, float]:
+        """What a round's message asks of the local fit, by the keys of `fedbreath.guidance`."""
+        return {}
+
+    def extras(self, arrays: ArrayRecord) -> Mapping[str, ArrayRecord]:  # noqa: ARG002
+        """Arrays that travel beside the weights, and must come back in the same shapes."""
+        return {}
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """One message to each client called, in the order of node ids.
+
+        Raises:
+            UserError: The rule has no answer to as few replies as there are clients called.
+        """
+        nodes = np.array(sorted(grid.get_node_ids()), dtype=np.uint64)
+        called = self.draw(server_round, nodes)
+        if called:
+            self.require(server_round, len(called), "client(s) called")
+        config["server-round"] = server_round
+        config.update(self.guidance())
+        record = RecordDict({"arrays": arrays, "config": config, **self.extras(arrays)})
+        self._sent, self._beside = arrays, beside(record)
+        return [
+            Message(content=record, message_type=MessageType.TRAIN, dst_node_id=n) for n in called
+        ]
+
+    def draw(self, number: int, nodes: NDArray[np.uint64]) -> list[int]:
+        """The clients that a round calls, of those connected, in the order of node ids."""
+        size = min(len(nodes), max(1, round(len(nodes) * self.fraction_train)))
+        rng = np.random.default_rng([self.seed, number])
+        return sorted(int(n) for n in rng.choice(nodes, size, replace=False))
+
+    def require(self, number: int, found: int, what: str = "usable reply(ies)") -> None:
+        """Refuse a round in which the rule has no answer.
+
+        Raises:
+            UserError: Fewer than `least`.
+        """
+        if found < self.least:
+            raise UserError(
+                f"round {number}: {found} {what}, but {type(self).__name__} needs at least "
+                f"{self.least}: call more clients (strategy.fraction, strategy.minimum)"
+            )
+
+    def combine(self, number: int, weights: Weights, replies: Sequence[Reply]) -> Weights:
+        """Nothing by itself."""
+        raise NotImplementedError
+
+    def advance(self, number: int, weights: Weights, combined: Weights) -> Weights:  # noqa: ARG002
+        """The combined weights as they are."""
+        return combined
+
+    def state(self) -> Weights:
+        """Nothing is kept."""
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Nothing was kept."""
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Both steps behind Flower's interface; nothing when no reply is usable."""
+        usable, _ = read(replies, self._sent, self._beside)
+        if not usable:
+            return None, None
+        weights = values(self._sent) if self._sent is not None else {}
+        combined = self.combine(server_round, weights, usable)
+        new = self.advance(server_round, weights, combined)
+        arrays = ArrayRecord({name: Array(array) for name, array in new.items()})
+        return arrays, MetricRecord({"clients": len(usable)})
+
+
+def mean(replies: Sequence[Reply], weighting: Weighting) -> Weights:
+    """The mean of usable replies, which are in the order of node ids.
+
+    Raises:
+        UserError: Clients are to count by their recordings, and one does not tell them.
+    """
+    counts = [1.0] * len(replies)
+    if weighting == "examples":
+        silent = [reply.site for reply in replies if "num-examples" not in reply.metrics]
+        if silent:
+            raise UserError(
+                f"{silent[0]} does not tell its number of recordings (under privacy nobody does): "
+                "set strategy.weighting=uniform, which counts all clients alike"
+            )
+        counts = [reply.metrics["num-examples"] for reply in replies]
+    return weighted_mean([reply.arrays for reply in replies], counts)
+
+
+def kept(**groups: Mapping[str, NDArray[Any]]) -> Weights:
+    """A strategy's state from its parts: ``momentum`` of ``w`` is called ``momentum.w``."""
+    return {
+        f"{group}.{n}": array for group, arrays in groups.items() for n, array in arrays.items()
+    }
+
+
+def part(state: Mapping[str, NDArray[Any]], group: str) -> Weights:
+    """One part of what `kept` put together.
+
+    >>> part(kept(momentum={"w": np.ones(1)}, moment={"w": np.zeros(1)}), "moment")
+    {'w': array([0.])}
+    """
+    prefix = f"{group}."
+    return {n.removeprefix(prefix): array for n, array in state.items() if n.startswith(prefix)}
