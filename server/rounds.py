@@ -29,6 +29,7 @@ from fedbreath.pretraining import Learner, distance
 from fedbreath.report import folder as records
 from fedbreath.report.records import Failure, Participant, RoundRecord
 from server import checkpoints
+from server.central import CENTRAL, Central, central_of
 from server.checkpoints import Checkpoint
 from strategies import Strategy
 from strategies.replies import Reply, beside, read, size_of
@@ -63,7 +64,11 @@ def federate(
     if state is None:
         state = Checkpoint(0, config.digest, learner.shared_state())
     strategy.buffers = frozenset(name for name, _ in learner.model.named_buffers())
-    strategy.restore({name: tensor.numpy() for name, tensor in state.strategy.items()})
+    kept = {name: tensor.numpy() for name, tensor in state.strategy.items()}
+    central = central_of(config, folder)
+    if central is not None:
+        central.restore(kept)
+    strategy.restore({n: array for n, array in kept.items() if not n.startswith(CENTRAL)})
     del learner
     _forget_after(folder / "rounds.jsonl", state.number)
     monitor = Monitor(config)
@@ -72,15 +77,19 @@ def federate(
     names: dict[int, str] = {}
     for number in range(state.number + 1, config.rounds + 1):
         wait_for_clients(grid, strategy, config.patience.connect)
-        weights, record = _round(grid, strategy, config, number, state.weights, names)
+        reached = grid if central is None else central.call(number, grid)
+        weights, record = _round(reached, strategy, config, number, state.weights, names, central)
         signs = monitor.look(weights) if monitor.due(number) else None
         before = start if number == 1 else None
         records.append(folder, replace(record, signs=signs, signs_before=before))
         if signs is not None:
             _tell(folder, number, signs, start)
-        kept = {name: torch.from_numpy(array) for name, array in strategy.state().items()}
-        state = Checkpoint(number, config.digest, weights, kept)
+        own = {**strategy.state(), **(central.state() if central else {})}
+        arrays = {name: torch.from_numpy(array) for name, array in own.items()}
+        state = Checkpoint(number, config.digest, weights, arrays)
         checkpoints.write(folder, state)
+        if central is not None:
+            central.commit(folder / checkpoints.NAME)
         observe(number, weights)
     return state
 
@@ -92,6 +101,7 @@ def _round(
     number: int,
     weights: dict[str, Tensor],
     names: dict[int, str],
+    central: Central | None,
 ) -> tuple[dict[str, Tensor], RoundRecord]:
     started = time.perf_counter()
     sent = ArrayRecord(weights)
@@ -104,11 +114,14 @@ def _round(
     fitting = {reply.node for reply in usable}
     codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
     failures = tuple(Failure(names.get(n, f"node {n}"), code) for n, code in codes.items())
-    if not usable:
+    if not usable and central is None:
         reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
         raise UserError(f"round {number}: no client's update can be used ({reasons})")
     old = {name: tensor.numpy() for name, tensor in weights.items()}
-    combined = strategy.combine(number, old, usable)
+    if central is None:
+        combined = strategy.combine(number, old, usable)
+    else:
+        combined = central.combine(old, usable)
     advanced = strategy.advance(number, old, combined)
     new = {name: torch.from_numpy(array) for name, array in advanced.items()}
     return new, RoundRecord(
