@@ -93,8 +93,9 @@ class Training:
             does not.
         warmup: Share of the run in which the step size rises from 0.
         optimizer_state: ``kept`` at the site from round to round, or ``fresh`` each round.
-        head: The projection head stays at the site (``local``) or travels with the
-            encoder and is averaged (``averaged``).
+        head: The projection head stays at the site (``local``), travels with the encoder and
+            is averaged (``averaged``), or is that of the run that ``encoder.init`` names and
+            is not trained (``start``), which leaves fewer weights for noise to fall on.
         freeze: Groups of the encoder's parameters that are not trained (`Encoder.groups`).
         told: Numbers that a client tells beside its weights: ``loss``, ``norm``,
             ``recordings``, ``seconds``. None is what the privacy mechanism lets out.
@@ -107,7 +108,7 @@ class Training:
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = 0.05
     optimizer_state: Literal["kept", "fresh"] = "kept"
-    head: Literal["local", "averaged"] = "local"
+    head: Literal["local", "averaged", "start"] = "local"
     freeze: tuple[str, ...] = ()
     told: tuple[Literal["loss", "norm", "recordings", "seconds"], ...] | None = None
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from fedbreath import encoders, objectives
 from fedbreath.config import Component, Config
-from fedbreath.encoders import Encoder
-from fedbreath.errors import ConfigError, PrivacyError, SiteError
+from fedbreath.encoders import Encoder, warm_start
+from fedbreath.errors import ConfigError, PrivacyError, SiteError, UserError
 from fedbreath.features import Selection, normalise
 from fedbreath.objectives import Floats, Given, Objective
 from fedbreath.optimizer import AdamW
@@ -113,6 +113,10 @@ class Learner:
             self.encoder.freeze(config.training.freeze)
         given = Given(self.encoder, config.front_end, config.views)
         self.objective: Objective = objectives.build(config.objective, given, config.seed + 1)
+        if config.training.head == "start":
+            if warm:
+                self._take_head()
+            self.objective.requires_grad_(False)
         self.mechanism: Mechanism = config.privacy.build(Plan(config.rounds, config.training.steps))
         plain = self.mechanism.place == "nowhere"
         self.model = Trained(self.encoder, self.objective, mixed=plain).to(self.device)
@@ -120,13 +124,32 @@ class Learner:
             self.mechanism.vet(self.model)
         self._first_head = _copy(self.objective.state_dict(), "head.")
 
+    def _take_head(self) -> None:
+        """Take the projection head of the run that the encoder starts from.
+
+        Raises:
+            UserError: No such run is named, or its head is another.
+        """
+        found = warm_start.head(getattr(self.config.encoder.config, "init", None))
+        state = self.objective.state_dict()
+        misfit = sorted(set(found) ^ set(state)) or sorted(
+            name for name, tensor in state.items() if found[name].shape != tensor.shape
+        )
+        if misfit:
+            raise UserError(
+                f"training.head=start: the head of encoder.init has not the tensors of "
+                f"objective={self.config.objective.name} (first {misfit[0]}). It must come from a "
+                "run of the same objective with training.head=averaged"
+            )
+        self.objective.load_state_dict(found)
+
     def shared_state(self) -> State:
         """Copies of what travels: the encoder with its buffers, and an averaged head."""
-        averaged = self.config.training.head == "averaged"
+        travels = self.config.training.head != "local"
         return {
             name: tensor
             for name, tensor in _copy(self.model.state_dict(), "").items()
-            if averaged or name.startswith("encoder.")
+            if travels or name.startswith("encoder.")
         }
 
     def fit(

@@ -133,6 +133,31 @@ def load_fedbreath(encoder: nn.Module, path: Path) -> Start:
     return Start("fedbreath", path.name, sha256, dropped, fresh)
 
 
+def head(init: str | None) -> dict[str, Tensor]:
+    """The projection head in a checkpoint of ours, by its own names.
+
+    Args:
+        init: What the encoder's setting says.
+
+    Raises:
+        UserError: It names no checkpoint of ours, or the file holds no head.
+    """
+    kind, _, text = (init or "").partition(":")
+    path = Path(text).expanduser()
+    if kind != "fedbreath":
+        raise UserError(f"a head to start from needs encoder.init=fedbreath:PATH, got {init}")
+    if path.is_dir():
+        path = path / CHECKPOINT
+    found = {
+        n.removeprefix("head."): t for n, t in _safetensors(path).items() if n.startswith("head.")
+    }
+    if not found:
+        raise UserError(
+            f"{path} holds no projection head: only a run with training.head=averaged keeps one"
+        )
+    return found
+
+
 def _name(encoder: nn.Module) -> str:
     """The encoder's module, which is what it is called in a configuration."""
     return type(encoder).__module__.rpartition(".")[2]
