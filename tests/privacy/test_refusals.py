@@ -126,12 +126,12 @@ def test_a_frozen_batch_norm_is_no_batch_norm() -> None:
 
 
 def test_what_passes_through_the_encoder_beside_recordings_needs_vmap() -> None:
-    with pytest.raises(ConfigError, match="objective=public_bank .* use privacy.grad=vmap"):
+    with pytest.raises(ConfigError, match=r"objective=public_bank .* use privacy.grad=vmap"):
         load(f"{PATIENT} objective=public_bank", PACKAGES)
     load(f"{PATIENT} objective=public_bank privacy.grad=vmap", PACKAGES)
 
 
 def test_layers_that_no_rule_is_known_for_are_refused_before_any_data() -> None:
     Learner(load(f"{PATIENT} encoder=vit_narrow", PACKAGES))
-    with pytest.raises(ConfigError, match="privacy.grad=vmap"):
+    with pytest.raises(ConfigError, match=r"privacy\.grad=vmap"):
         Learner(load(f"{PATIENT} encoder=opera_ct encoder.norm=group", PACKAGES))
