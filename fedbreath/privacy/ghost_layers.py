@@ -118,8 +118,8 @@ def _convolution(layer: nn.Conv1d | nn.Conv2d, flows: Sequence[Flow], units: int
     if layer.groups == 1:
         share = _weight(inner, outer)
     else:
-        inner = inner.unflatten(2, (-1, layer.groups, ins))
-        outer = outer.unflatten(2, (layer.groups, -1))
+        inner = torch.unflatten(inner, 2, (-1, layer.groups, ins))
+        outer = torch.unflatten(outer, 2, (layer.groups, -1))
         share = _written(torch.einsum("unkgi,ungo->ugoki", inner, outer))
 
     def total(weights: Tensor) -> Tensor:
@@ -159,8 +159,8 @@ def _scale(layer: nn.Module, flow: Flow, units: int) -> Tensor:
         return (plain * error).reshape(units, -1, *shape).sum(1)
     assert isinstance(layer, nn.GroupNorm)
     plain = F.group_norm(value, layer.num_groups, eps=layer.eps)
-    channels = torch.linalg.vecdot(plain.flatten(2), error.flatten(2))
-    return channels.unflatten(0, (units, -1)).sum(1)
+    channels: Tensor = torch.linalg.vecdot(plain.flatten(2), error.flatten(2))
+    return channels.reshape(units, -1, channels.shape[1]).sum(1)
 
 
 def _bias(layer: nn.Module, error: Tensor, units: int) -> Tensor:
@@ -169,7 +169,7 @@ def _bias(layer: nn.Module, error: Tensor, units: int) -> Tensor:
         shape = layer.normalized_shape if isinstance(layer, nn.LayerNorm) else error.shape[-1:]
         return error.reshape(units, -1, *shape).sum(1)
     channels = error.flatten(2).sum(2)
-    return channels.unflatten(0, (units, -1)).sum(1)
+    return channels.reshape(units, -1, channels.shape[1]).sum(1)
 
 
 def _by_unit(rows: Tensor, units: int) -> Tensor:

@@ -29,8 +29,8 @@ Sums = dict[str, Tensor]
 def tiny(name: str, adapter: int = 0) -> Encoder:
     if name == "cnn":
         return cnn.Cnn(cnn.Config(widths=(8, 8), groups=4, adapter=adapter), FRONT_END.mels)
-    shape = {"width": 16, "depth": 2, "heads": 2, "patch_mels": 8, "patch_frames": 4}
-    return vit.Vit(vit.Config(**shape, adapter=adapter), FRONT_END.mels)
+    config = vit.Config(16, depth=2, heads=2, patch_mels=8, patch_frames=4, adapter=adapter)
+    return vit.Vit(config, FRONT_END.mels)
 
 
 class Whole(nn.Module):
@@ -198,7 +198,7 @@ def test_the_order_of_units_does_not_matter(method: Method) -> None:
     views = views_of(module, rows=3)
     wanted, clip = reference(module, views, UNITS)
     order = torch.tensor([2, 0, 3, 1])
-    turned = [v.unflatten(0, (UNITS, 3))[order].flatten(0, 1) for v in views]
+    turned = [torch.unflatten(v, 0, (UNITS, 3))[order].flatten(0, 1) for v in views]
     assert distance(clipped_sum(module, turned, UNITS, clip, method), wanted) < 1e-11
 
 
@@ -393,7 +393,8 @@ class Tied(nn.Module):
         self.second.weight = self.first.weight
 
     def forward(self, rows: Tensor) -> Tensor:
-        return self.second(self.first(rows)).square().mean()
+        found: Tensor = self.second(self.first(rows)).square().mean()
+        return found
 
 
 class Beside(nn.Module):
