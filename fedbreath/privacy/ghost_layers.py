@@ -145,9 +145,12 @@ def _patches(layer: nn.Conv1d | nn.Conv2d, value: Tensor) -> Tensor:
     for axis, (size, stride, dilation) in enumerate(steps, 1):
         windows = windows.unfold(axis, dilation * (size - 1) + 1, stride)[..., ::dilation]
     axes = len(sizes)  # now (B, places ..., C, kernel ...)
+    places, kernel = range(1, axes + 1), range(axes + 2, 2 * axes + 2)
     if value.shape[1] == 1:  # no channels to keep together: keep the places together
-        return windows.flatten(axes + 1).movedim(-1, 1).flatten(2).transpose(1, 2)
-    return windows.movedim(axes + 1, -1).flatten(1, axes).flatten(2)
+        rows = windows.squeeze(axes + 1).permute(0, *(k - 1 for k in kernel), *places)
+        return rows.flatten(1, axes).flatten(2).transpose(1, 2)
+    rows = windows.permute(0, *places, *kernel, axes + 1)
+    return rows.flatten(1, axes).flatten(2)
 
 
 def _scale(layer: nn.Module, flow: Flow, units: int) -> Tensor:
