@@ -90,8 +90,8 @@ def _gram(inner: Tensor, outer: Tensor) -> Share:
     Where a unit's terms cancel, rounding leaves of its squared norm nothing but an error of
     the order of eps sum |e_n|^2 sum |a_n|^2, and the sum, which is rounded differently, holds
     more than C of it: a crafted unit of 32 tokens added 10^6 C in float32. That much is added,
-    so that no unit is taken for smaller than it is (at most 1.000001 C was then found); a
-    norm without cancellation grows by no more than rounding changes it.
+    so that no unit is taken for smaller than it is (at most 1.000001 C was then found). A
+    norm whose N terms neither cancel nor agree grows by the share N eps / 2.
     """
     inners, outers = (torch.bmm(t, t.transpose(1, 2)) for t in (inner, outer))
     sizes = [t.diagonal(dim1=1, dim2=2).sum(1).double() for t in (inners, outers)]
