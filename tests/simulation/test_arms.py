@@ -75,6 +75,7 @@ def test_a_baseline_is_plain_training_whatever_the_strategy(tiny: Tiny) -> None:
         config = load(found[name].overrides, PACKAGES)
         assert config.strategy is not None
         assert config.strategy.name == "fedavg"
+        assert config.strategy.config.weighting == "uniform"
     assert "strategy.byzantine=0" in found["federated"].overrides
 
 
