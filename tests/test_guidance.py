@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fedbreath import guidance
 from fedbreath.errors import SiteError
-from fedbreath.guidance import Guidance, Mean, State, ema_kept, ema_start
+from fedbreath.guidance import Course, Guidance, Mean, State, ema_kept, ema_start
 
 
 def t(*values: float) -> Tensor:
@@ -173,3 +173,46 @@ def test_types_stay() -> None:
     weights = {"w": torch.zeros(3), "half": torch.zeros(2, dtype=torch.float16)}
     start, _ = ema_start(weights, ema_kept({n: w + 1 for n, w in weights.items()}), 0.7)
     assert {n: w.dtype for n, w in start.items()} == {n: w.dtype for n, w in weights.items()}
+
+
+# -- the course of a fit -----------------------------------------------------------------
+
+
+def test_no_guidance_changes_no_gradient_and_keeps_nothing() -> None:
+    weight = torch.tensor([1.0], requires_grad=True)
+    weight.grad = torch.tensor([3.0])
+    course = Course(Guidance(), {"w": torch.zeros(1)}, {})
+    course.correct([("w", weight)])
+    assert weight.grad.tolist() == [3.0]
+    assert (course.kept({"w": weight.detach()}), course.beside()) == ({}, {})
+
+
+def test_a_course_corrects_by_both_variates_and_keeps_the_mean_of_plain_gradients() -> None:
+    """g = 3, then 5; c_i = 1, c = 2: steps along 4 and 6; the new c_i is 4, sent as 4 - 1."""
+    weight = torch.tensor([0.0], requires_grad=True)
+    shared = {"w": torch.tensor([2.0])}
+    kept = {"control.w": torch.tensor([1.0])}
+    course = Course(Guidance(control=shared), {"w": torch.zeros(1)}, kept)
+    steps = []
+    for gradient in (3.0, 5.0):
+        weight.grad = torch.tensor([gradient])
+        course.correct([("w", weight)])
+        steps.append(weight.grad.item())
+    assert steps == [4.0, 6.0]
+    assert course.kept({})["control.w"].tolist() == [4.0]
+    assert course.beside()["w"].tolist() == [3.0]
+
+
+def test_a_course_is_drawn_back_to_the_weights_that_were_sent_and_not_to_its_start() -> None:
+    """mu = .5: from w = 3 with w_t = 1 and g = 1, g + .5 (3 - 1) = 2."""
+    weight = torch.tensor([3.0], requires_grad=True)
+    weight.grad = torch.tensor([1.0])
+    Course(Guidance(proximal=0.5), {"w": torch.tensor([1.0])}, {}).correct([("w", weight)])
+    assert weight.grad.tolist() == [2.0]
+
+
+def test_a_local_head_is_not_guided() -> None:
+    head = torch.tensor([3.0], requires_grad=True)
+    head.grad = torch.tensor([1.0])
+    Course(Guidance(proximal=0.5), {"w": torch.zeros(1)}, {}).correct([("head.w", head)])
+    assert head.grad.tolist() == [1.0]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from fedbreath.config import LIBRARY, choices, load
+from fedbreath.config import LIBRARY, Component, choices, load
 from fedbreath.errors import ConfigError
 from fedbreath.objectives import cola
 from fedbreath.pretraining import Learner
@@ -60,14 +60,19 @@ def test_a_run_that_cannot_be_private_is_refused_when_it_is_composed(words: str)
     assert "\n" not in str(refusal.value)
 
 
+def strategy(name: str) -> Component:
+    found = load(f"strategy={name}", PACKAGES).strategy
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("name", choices("strategy"))
 def test_a_strategy_under_central_privacy_is_ruled_by_itself(name: str) -> None:
     words = f"{CENTRAL.replace(' strategy.weighting=uniform', '')} strategy={name}"
-    plain = load(f"strategy={name}", PACKAGES).strategy
-    assert plain is not None
-    if hasattr(plain.config, "weighting"):
+    if hasattr(strategy(name).config, "weighting"):
         words += " strategy.weighting=uniform"
-    why = plain.target.central_privacy  # type: ignore[attr-defined]
+    target: Any = strategy(name).target
+    why = target.central_privacy
     if why:
         with pytest.raises(ConfigError, match=rf"strategy={name} .*{re.escape(why)}"):
             load(words, PACKAGES)
@@ -76,11 +81,8 @@ def test_a_strategy_under_central_privacy_is_ruled_by_itself(name: str) -> None:
 
 
 def test_the_strategies_that_the_specification_allows_are_those_that_are_allowed() -> None:
-    allowed = {
-        name
-        for name in choices("strategy")
-        if not load(f"strategy={name}", PACKAGES).strategy.target.central_privacy  # type: ignore[union-attr, attr-defined]
-    }
+    targets: dict[str, Any] = {name: strategy(name).target for name in choices("strategy")}
+    allowed = {name for name, target in targets.items() if not target.central_privacy}
     assert allowed == {"fedavg", "fedavgm", "fedadam", "fedyogi", "fedprox", "fedema"}
 
 
