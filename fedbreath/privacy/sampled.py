@@ -171,7 +171,7 @@ class Sampled(ABC):
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 shaken = sums[name] + self.noise(noise, parameter)
-                parameter.grad = shaken / divisor
+                parameter.grad = (shaken / divisor).contiguous()
 
     def noise(self, generator: np.random.Generator, like: Tensor) -> Tensor:
         """N(0, (sigma D_add)^2) in the shape of a parameter."""
