@@ -178,7 +178,7 @@ class Evaluation:
         opensmile: Whether to compare with openSMILE's features too: an extra, for research
             only, and slow the first time.
         compare: Further arms: title to the overrides, on top of the run's own, that the same
-            clients are trained with.
+            clients are trained with; None takes an arm out that an experiment names.
     """
 
     every: int = 5
@@ -187,7 +187,7 @@ class Evaluation:
     min_subjects: int = 10
     baselines: bool = True
     opensmile: bool = False
-    compare: Mapping[str, str] = field(default_factory=dict)
+    compare: Mapping[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("every", "bootstrap", "random_seeds", "min_subjects"):

@@ -54,6 +54,8 @@ def of(config: Config, words: tuple[str, ...]) -> list[Variant]:
     """
     found: list[Variant] = []
     for title, said in config.evaluation.compare.items():
+        if said is None:
+            continue
         try:
             own = starts.compose(derived.variant(words, shlex.split(said)))
             _refuse_other_data(config, own.config)

@@ -155,8 +155,11 @@ def _site(name: str, one: _Account) -> SiteSpending:
 def _compositions(
     arms: Sequence[ArmPrivacy], ledgers: Sequence[_Accounts]
 ) -> Iterable[Composition]:
-    """All releases of comparable arms, site by site: arms share their clients, so the events
-    at a site are one after the other, and epsilons are never added."""
+    """All releases of comparable arms, site by site.
+
+    Arms share their clients, so that their events at a site are one after the other; epsilons
+    are never added.
+    """
     kinds: dict[tuple[str, str, str, float], list[int]] = {}
     for number, arm in enumerate(arms):
         kind = (arm.unit, arm.adjacency, arm.trust_model, arm.delta)
