@@ -178,7 +178,9 @@ class ClientCentral:
 
     def _chance(self, count: int) -> float:
         """The chance of each of `count` clients to be called."""
-        return min(1.0, self.cohort.simulated / max(count, 1)) if self._stands_for() else self.cohort.rate
+        if self._stands_for():
+            return min(1.0, self.cohort.simulated / max(count, 1))
+        return self.cohort.rate
 
     def expected(self, count: int) -> int:
         """How many of `count` clients a round is expected to call."""

@@ -29,7 +29,7 @@ def test_what_an_experiment_set_falls_away_too() -> None:
 
 def test_a_misspelt_setting_does_not_fall_away() -> None:
     words = derived.variant(PRIVATE, ("privacy=none", "+privacy.rat=3"))
-    with pytest.raises(ConfigError, match="privacy.rat"):
+    with pytest.raises(ConfigError, match=r"privacy\.rat"):
         load(words, PACKAGES)
 
 

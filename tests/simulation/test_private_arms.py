@@ -116,12 +116,14 @@ def test_an_interrupted_start_is_gone_on_with(tiny: Tiny) -> None:
     start = composed(tiny, START.replace("rounds=2", "rounds=3")).start
     assert start is not None
 
+    fits = iter([1])
+
     def stop() -> None:
-        raise KeyboardInterrupt
+        if next(fits, None) is None:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fits = iter([lambda: None, stop])
-        starts.make(start, lambda *_: None, lambda: next(fits)())
+        starts.make(start, lambda *_: None, stop)
     kept = checkpoints.read(start.folder, start.config.digest)
     assert kept is not None
     assert kept.number == 1
