@@ -97,7 +97,7 @@ def _changes(wanted: Any, base: Any, key: str) -> Iterator[str]:
     if isinstance(wanted, dict) and isinstance(base, dict):
         yield from (f"~{key}.{name}" for name in base if name not in wanted)
         for name, value in wanted.items():
-            added = {} if isinstance(value, dict) else None
+            added: Any = {} if isinstance(value, dict) else None
             yield from _changes(value, base.get(name, added), f"{key}.{name}")
     elif wanted != base:
         yield f"++{key}={written(wanted)}"
