@@ -30,8 +30,9 @@ from fedbreath import features
 from fedbreath.config import load
 from fedbreath.downstream import embedding
 from server import checkpoints
-from simulation.arms import build_encoder, clients_of, encoder_of, plan
+from simulation.arms import build_encoder, clients_of, encoder_of
 from simulation.data import prepare
+from simulation.planning import plan
 
 STEPS = (4, 16)
 STATES = ("kept", "fresh")

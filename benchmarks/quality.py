@@ -38,6 +38,7 @@ from simulation import arms
 from simulation.arms import Arm
 from simulation.data import Prepared, prepare
 from simulation.describe import describe, run_record, trained_on
+from simulation.planning import plan
 
 #: Trained at every seed, or made from what was.
 SEEDED = ("federated", "centralised", "encoder_descriptors")
@@ -53,9 +54,7 @@ def words_of(root: str, extra: Sequence[str], seed: int) -> Words:
 
 def planned(words: Words, prepared: Prepared) -> list[Arm]:
     """The rows of a seed; what one site reaches alone is no part of the question."""
-    return [
-        a for a in arms.plan(load(words, PACKAGES), words, prepared.clients) if a.kind != "local"
-    ]
+    return [a for a in plan(load(words, PACKAGES), words, prepared.clients) if a.kind != "local"]
 
 
 def work(words: Words, names: Sequence[str], out: Path) -> dict[str, list[ArmScores]]:

@@ -177,6 +177,8 @@ class Evaluation:
         baselines: Whether to train the local-only and centralised encoders too.
         opensmile: Whether to compare with openSMILE's features too: an extra, for research
             only, and slow the first time.
+        compare: Further arms: title to the overrides, on top of the run's own, that the same
+            clients are trained with; None takes an arm out that an experiment names.
     """
 
     every: int = 5
@@ -185,6 +187,7 @@ class Evaluation:
     min_subjects: int = 10
     baselines: bool = True
     opensmile: bool = False
+    compare: Mapping[str, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("every", "bootstrap", "random_seeds", "min_subjects"):
@@ -223,6 +226,8 @@ class Config:
         out: Folder for everything of the run; None makes a dated one under ``runs/``.
         resume: Folder of a run to go on with.
         cache: Folder of the feature stores; None means the user's cache folder.
+        start: Overrides of another run, which the simulation trains first and starts this one
+            from; its checkpoint then is ``encoder.init``.
         device: Where networks are trained: ``auto`` is the GPU when there is one, in mixed
             precision, else the CPU.
     """
@@ -232,6 +237,7 @@ class Config:
     out: str | None
     resume: str | None
     cache: str | None
+    start: str | None
     device: Literal["auto", "cpu", "cuda"]
     front_end: FrontEnd
     views: Views
@@ -264,8 +270,16 @@ class Config:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 over all that decides the result."""
-        return digest({k: v for k, v in self.tree.items() if k not in _NOT_DIGESTED})
+        """Twelve hexadecimal digits of the SHA-256 over all that decides the result.
+
+        The folder of a `start` is called after the start's own digest: its name counts, and
+        not where it lies.
+        """
+        decides = {k: v for k, v in self.tree.items() if k not in _NOT_DIGESTED}
+        init = getattr(self.encoder.config, "init", None)
+        if self.start is not None and init is not None:
+            decides["encoder"] = {**decides["encoder"], "init": Path(init).name}
+        return digest(decides)
 
 
 def digest(tree: Any) -> str:
@@ -345,6 +359,24 @@ def _load(words: tuple[str, ...], packages: tuple[tuple[str, str], ...]) -> Conf
             if f.default is f.default_factory is dataclasses.MISSING and f.name not in fields
         ]
         raise ConfigError(f"the configuration lacks {', '.join(missing)}") from None
+
+
+def composed(overrides: Sequence[str]) -> dict[str, Any]:
+    """The tree that overrides compose, unchecked but for Hydra's own complaints.
+
+    Raises:
+        ConfigError: A choice that is not there, a key that is not, a value that is missing.
+    """
+    return _compose("config", tuple(overrides))
+
+
+def parsed(overrides: Sequence[str]) -> list[Override]:
+    """Overrides as Hydra reads them.
+
+    Raises:
+        ConfigError: One of them is none.
+    """
+    return _parsed(tuple(overrides))
 
 
 def component(group: str, name: str, overrides: Sequence[str] = ()) -> Component:

@@ -13,7 +13,7 @@ from flwr.serverapp import Grid, ServerApp
 from torch import Tensor
 
 from fedbreath.config import LIBRARY, Config, load
-from fedbreath.errors import UserError
+from fedbreath.errors import ConfigError, UserError
 from server.rounds import Observer, federate
 
 #: The groups that the server builds.
@@ -33,6 +33,21 @@ def build(observe: Observer = _silent) -> ServerApp:
         _run(grid, context, observe)
 
     return app
+
+
+def refuse_start(config: Config) -> None:
+    """Refuse a run that begins with another one: here nobody trains that first.
+
+    A client need not look: it is sent weights, wherever they come from.
+
+    Raises:
+        ConfigError: ``start`` is set.
+    """
+    if config.start is not None:
+        raise ConfigError(
+            "start is for the simulation, which trains it first. Here name the checkpoint to begin "
+            "with: start=null encoder.init=fedbreath:PATH, a path on the server"
+        )
 
 
 def _run(grid: Grid, context: Context, observe: Observer) -> None:
@@ -65,6 +80,7 @@ app = ServerApp()
 @app.main()
 def _deployed(grid: Grid, context: Context) -> None:
     try:
+        refuse_start(load(str(context.run_config["overrides"]), PACKAGES))
         _run(grid, context, _silent)
     except UserError as error:
         raise RefusedError(str(error)) from None

@@ -8,9 +8,9 @@ checkpoints, resumes, starts from the same weights, and leaves out the same test
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -24,25 +24,12 @@ from fedbreath.downstream.embedding import Floats
 from fedbreath.encoders import Encoder
 from fedbreath.features import Selection
 from fedbreath.lock import locked
+from fedbreath.report.records import Kind
 from server import checkpoints
 from server.rounds import Observer
 from simulation import PACKAGES, baselines
 from simulation.data import Prepared
 from simulation.partitions import pooled
-
-Kind = Literal["federated", "centralised", "local", "random", "features", "combined", "control"]
-
-#: With more clients than this no local-only encoders are trained: each costs a run.
-MOST_LOCAL = 12
-
-#: Settings under which one client alone is what it claims to be: plain local training.
-_ALONE = (
-    "strategy=fedavg",
-    "strategy.minimum=1",
-    "strategy.weighting=uniform",  # the same for one client, and goes with any privacy
-    "training.optimizer_state=kept",
-    "training.head=local",
-)
 
 
 @dataclass(frozen=True)
@@ -77,95 +64,11 @@ class Arm:
     @property
     def trained(self) -> bool:
         """Whether there is anything to train; a run without overrides is trained too."""
-        return self.kind in ("federated", "centralised", "local")
+        return self.kind in ("federated", "centralised", "local", "variant")
 
     def folder(self, out: Path) -> Path:
         """Where the arm lies: the federated one in the run's folder itself."""
         return out if self.kind == "federated" else out / "arms" / self.name.replace(":", "-")
-
-
-def plan(config: Config, overrides: tuple[str, ...], clients: Mapping[str, Selection]) -> list[Arm]:
-    """All arms of a run, the federated one first."""
-    rounds, steps, count = config.rounds, config.training.steps, len(clients)
-    assert config.strategy is not None
-    called = max(1, round(count * getattr(config.strategy.config, "fraction", 1.0)))
-    plain = _without_strategy(overrides)
-    arms = [
-        Arm(
-            "federated",
-            "Federated" if count > 1 else "Pretrained",
-            "federated",
-            overrides,
-            rounds * called * steps,
-            rounds * called,
-            "the global encoder after the last round",
-        )
-    ]
-    if config.evaluation.baselines and count > 1:
-        arms.append(
-            Arm(
-                "centralised",
-                "Centralised",
-                "centralised",
-                (*plain, *_ALONE, f"training.steps={called * steps}"),
-                rounds * called * steps,
-                rounds,
-                "all clients' recordings pooled, as many steps as all clients together",
-            )
-        )
-    seeds = f"mean of {config.evaluation.random_seeds} seeds"
-    arms.append(Arm("random", "Untrained network", "random", note=seeds))
-    arms += _without_training(config, overrides, arms[0].title)
-    if config.evaluation.baselines and 1 < count <= MOST_LOCAL:
-        arms += [
-            Arm(
-                f"local:{name}",
-                f"Only {name}",
-                "local",
-                (*plain, *_ALONE),
-                rounds * steps,
-                rounds,
-                "this site alone, its own steps",
-            )
-            for name in clients
-        ]
-    return arms
-
-
-def _without_strategy(overrides: tuple[str, ...]) -> tuple[str, ...]:
-    """The overrides that choose no strategy: another's settings are no settings of FedAvg.
-
-    >>> _without_strategy(("strategy=fedadam", "strategy.tau=0.1", "rounds=3"))
-    ('rounds=3',)
-    """
-    return tuple(w for w in overrides if not w.lstrip("+~").startswith(("strategy=", "strategy.")))
-
-
-def _without_training(config: Config, overrides: tuple[str, ...], title: str) -> list[Arm]:
-    """The rows that train nothing of their own; `title` is that of the global encoder."""
-    smile = "no network; openSMILE is free for research only"
-    rows = [
-        Arm("log_mel", "Log-mel mean and SD", "features", note="no network"),
-        Arm("descriptors", "Descriptors", "features", note="no network"),
-        Arm(
-            "encoder_descriptors",
-            f"{title} encoder and descriptors",
-            "combined",
-            overrides,
-            note="side by side, every feature standardised",
-        ),
-        *(
-            Arm(name, f"openSMILE {feature_set}", "features", fits=100, note=smile)
-            for name, feature_set in baselines.OPENSMILE.items()
-        ),
-        Arm(
-            "level_length",
-            "Loudness and length alone",
-            "control",
-            note="what a score owes to how loud and how long recordings are",
-        ),
-    ]
-    return [replace(arm, missing=baselines.missing(arm.name, config)) for arm in rows]
 
 
 def clients_of(arm: Arm, prepared: Prepared) -> dict[str, Selection]:
@@ -226,14 +129,18 @@ def _embeddings(
         for k in range(config.evaluation.random_seeds):
             network = build_encoder(config, config.seed + k)
             yield embedding.embed(network, selection, seconds)
+    elif arm.kind == "start":
+        network = build_encoder(config, config.seed, warm=True)
+        yield embedding.embed(network, selection, seconds)
     elif arm.kind in ("features", "control"):
         yield baselines.vectors(arm.name, config, selection, on_fit)
     else:
         # What is combined with other features is the federated encoder.
         folder = out if arm.after_federated else arm.folder(out)
-        checkpoint = checkpoints.read(folder, load(arm.overrides, PACKAGES).digest)
+        own = load(arm.overrides, PACKAGES)
+        checkpoint = checkpoints.read(folder, own.digest)
         assert checkpoint is not None
-        network = encoder_of(config, checkpoint.weights)
+        network = encoder_of(own, checkpoint.weights)
         vectors = embedding.embed(network, selection, seconds)
         if arm.after_federated:
             described = baselines.vectors("descriptors", config, selection)

@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from fedbreath.config import Config, choices, config_dir, load, to_yaml
+from fedbreath.config import choices, config_dir, load, to_yaml
 from fedbreath.errors import UserError
 from fedbreath.lock import locked
 from fedbreath.report.terminal import summary
 from server.app import run_folder
-from simulation import PACKAGES
+from simulation import PACKAGES, starts
 from simulation.display import Display
 from simulation.run import study
 
@@ -67,27 +67,26 @@ def _main(words: Sequence[str], console: Console) -> int:
     for name in ("out", "resume"):
         if getattr(config, name) == "":
             raise UserError(f"{name}= names no folder")
-    overrides = given
-    if config.resume:
-        overrides = _resumed(Path(config.resume), given)
-        config = load(overrides, PACKAGES)
+    overrides = _resumed(Path(config.resume), given) if config.resume else given
     logging.getLogger("flwr").setLevel(logging.WARNING)
-    return _run(config, overrides, console)
+    return _run(overrides, console)
 
 
-def _run(config: Config, overrides: tuple[str, ...], console: Console) -> int:
+def _run(overrides: tuple[str, ...], console: Console) -> int:
+    config = load(overrides, PACKAGES)
     out = run_folder(config)
+    kept = tuple(w for w in overrides if not w.startswith(("out=", "resume=")))
+    run = starts.compose(kept)
     if not config.resume and (out / "run.json").exists():
         raise UserError(f"{out} holds a run: resume={out} goes on with it; or name another folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"out={out}: {error.strerror}") from None
-    where = f"run [bold]{config.digest}[/] in {escape(str(out))}"
+    where = f"run [bold]{run.config.digest}[/] in {escape(str(out))}"
     console.print(where, highlight=False, soft_wrap=True)
     with locked(out / ".lock"), Display(console) as display:
-        kept = tuple(w for w in overrides if not w.startswith(("out=", "resume=")))
-        report = study(config, kept, out, display)
+        report = study(run, kept, out, display)
     console.print(summary(out))
     console.print(f"report: {escape(str(report))}", highlight=False, soft_wrap=True)
     return 0
@@ -108,7 +107,7 @@ def _resumed(folder: Path, given: tuple[str, ...]) -> tuple[str, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"resume={folder}: {path} cannot be read ({error})") from None
     overrides = (*before, *(w for w in given if w not in before))
-    found = load(overrides, PACKAGES).digest
+    found = starts.compose(overrides).config.digest
     if found != digest:
         raise UserError(
             f"resume={folder}: the run was made by configuration {digest}, these settings give "

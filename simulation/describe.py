@@ -17,6 +17,7 @@ from fedbreath.config import Config, digest, to_yaml
 from fedbreath.features import Selection, Store
 from fedbreath.pretraining import Learner, device_of
 from fedbreath.report import records as r
+from fedbreath.report.spending import released
 from simulation.data import Prepared
 from simulation.partitions import UNKNOWN, units
 
@@ -25,7 +26,7 @@ def run_record(config: Config, overrides: tuple[str, ...]) -> r.RunRecord:
     """What is about to be run, on what."""
     learner = Learner(config, warm=True)
     start = learner.encoder.start
-    guarantee = learner.mechanism.guarantee("encoder weights, counts and losses")
+    guarantee = learner.mechanism.guarantee(released(config))
     return r.RunRecord(
         fedbreath=fedbreath.__version__,
         digest=config.digest,

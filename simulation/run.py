@@ -1,33 +1,39 @@
 """One simulated study: data, federation, baselines, scores, report."""
 
 import dataclasses
+import functools
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fedbreath.config import Config
+from fedbreath.config import Config, load
 from fedbreath.downstream.benchmark import ArmScores
 from fedbreath.report import folder as records
-from fedbreath.report import page, scoring
+from fedbreath.report import page, scoring, spending
 from fedbreath.report import records as r
-from simulation import arms
+from fedbreath.report.spending import Spender
+from simulation import PACKAGES, arms, starts, variants
 from simulation.arms import Arm
 from simulation.curve import Curve
 from simulation.data import Prepared, prepare
 from simulation.describe import describe, run_record, trained_on
 from simulation.display import Display
+from simulation.planning import plan
+from simulation.starts import Composed, OnRead
 from simulation.workers import Helpers
 
 READING = "reading recordings"
+STARTING = "public start, trained first"
 
 
-def study(config: Config, overrides: tuple[str, ...], out: Path, display: Display) -> Path:
+def study(run: Composed, overrides: tuple[str, ...], out: Path, display: Display) -> Path:
     """Run a study into `out`, or go on with the one that lies there.
 
     Args:
-        config: The run.
-        overrides: What it was composed from.
+        run: The run, with what it begins with.
+        overrides: What its user gave.
         out: Its folder.
         display: Where progress is shown.
 
@@ -35,21 +41,29 @@ def study(config: Config, overrides: tuple[str, ...], out: Path, display: Displa
         The report's path.
     """
     started = time.monotonic()
+    config = run.config
     assert config.engine is not None
     workers = config.engine.build().workers
+    compared = variants.of(config, overrides)
     with Helpers(workers - 1, display) as helpers:
-        display.add(READING, 1)
-
-        def read(done: int, total: int) -> None:
-            display.add(READING, total)
-            display.advance(READING, done)
-
-        prepared = prepare(config, workers, read)
+        prepared = prepare(config, workers, _reading(READING, display))
+        for title, own in (("this run", run), *((v.title, v.run) for v in compared)):
+            variants.refuse_unstated(title, own.config, prepared.clients)
+        _make_starts([run, *(v.run for v in compared)], prepared, display)
         record = run_record(config, overrides)
         _begin(out, record)
         records.save(out, describe(config, prepared))
-        planned = arms.plan(config, overrides, prepared.clients)
+        planned = plan(config, run.words, prepared.clients, compared)
         results = _run_all(planned, config, prepared, out, helpers, display)
+    spent = spending.record(
+        [
+            Spender(arm.name, arm.title, arm.folder(out), load(arm.overrides, PACKAGES))
+            for arm in planned
+            if arm.trained
+        ]
+    )
+    if spent is not None:
+        records.save(out, spent)
     scores = scoring.summarise(
         prepared.pool,
         [_record(arm) for arm in planned],
@@ -62,6 +76,33 @@ def study(config: Config, overrides: tuple[str, ...], out: Path, display: Displa
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     records.save(out, dataclasses.replace(record, finished=now, seconds=seconds))
     return page.write(out)
+
+
+def _reading(name: str, display: Display) -> OnRead:
+    """Shows recordings that are read."""
+    display.add(name, 1)
+
+    def read(done: int, total: int) -> None:
+        display.add(name, total)
+        display.advance(name, done)
+
+    return read
+
+
+def _make_starts(runs: Sequence[Composed], prepared: Prepared, display: Display) -> None:
+    """Train what the arms begin with, each start once."""
+    found = {run.start.folder: run.start for run in runs if run.start is not None}
+    for number, start in enumerate(found.values(), 1):
+        title = STARTING if len(found) == 1 else f"{STARTING} {number}"
+        starts.refuse_overlap(start, prepared)
+        display.add(title, start.config.rounds)
+        if not start.done:
+            starts.make(
+                start,
+                _reading(f"{READING} of the start", display),
+                functools.partial(display.advance, title),
+            )
+        display.finish(title)
 
 
 def _record(arm: Arm) -> r.Arm:

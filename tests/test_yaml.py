@@ -29,9 +29,16 @@ def raw(group: str, name: str) -> dict[str, Any]:
 def words(group: str, name: str) -> list[str]:
     """What chooses this file; a data set is told a root, which need not be there."""
     chosen = [f"{group}={name}"]
-    if group == "data" and raw(group, name).get("root") == "???":
+    data = name if group == "data" else _data_of(raw(group, name))
+    if data and raw("data", data).get("root") == "???":
         chosen.append("data.root=nowhere")
     return chosen
+
+
+def _data_of(tree: dict[str, Any]) -> str:
+    """The data set that an experiment chooses, "" where it chooses none."""
+    chosen = [one for one in tree.get("defaults", []) if isinstance(one, dict)]
+    return next((one["override /data"] for one in chosen if "override /data" in one), "")
 
 
 def build(config: Config) -> None:

@@ -176,11 +176,19 @@ class ClientCentral:
         drawn = draw(len(site.people), batch_size, own)
         module(*make_views(drawn, own)).backward()
 
+    def _chance(self, count: int) -> float:
+        """The chance of each of `count` clients to be called."""
+        if self._stands_for():
+            return min(1.0, self.cohort.simulated / max(count, 1))
+        return self.cohort.rate
+
+    def expected(self, count: int) -> int:
+        """How many of `count` clients a round is expected to call."""
+        return round(count * self._chance(count))
+
     def called(self, nodes: Sequence[int]) -> list[int]:
         """Whom to call of all clients that there are, each drawn independently."""
-        rate = (
-            min(1.0, self.cohort.simulated / len(nodes)) if self._stands_for() else self.cohort.rate
-        )
+        rate = self._chance(len(nodes))
         draws = self.chance.generator().random(len(nodes))
         return [node for node, u in zip(nodes, draws, strict=True) if u < rate]
 

@@ -38,6 +38,7 @@ from fedbreath.report.wording import change, decimal, difference, tone
 _STYLES = {
     "federated": Key("", "blue", "o", ""),
     "centralised": Key("", "vermillion", "s", ""),
+    "start": Key("", "orange", "D", ""),
     "random": Key("", "muted", "D", ""),
     "features": Key("", "green", "^", ""),
     "combined": Key("", "sky", "o", ""),

@@ -11,6 +11,7 @@ from typing import TypeVar
 from fedbreath.atomic import write_text
 from fedbreath.errors import UserError
 from fedbreath.report.decoding import RecordError, dumps, loads
+from fedbreath.report.privacy_records import PrivacyRecord
 from fedbreath.report.records import (
     DataRecord,
     ProbeRecord,
@@ -28,6 +29,7 @@ _FILES: dict[type, str] = {
     RoundRecord: "rounds.jsonl",
     ProbeRecord: "probes.jsonl",
     ScoresRecord: "scores.json",
+    PrivacyRecord: "privacy.json",
 }
 
 
@@ -42,7 +44,7 @@ def start(folder: Path, run: RunRecord) -> None:
     save(folder, run)
 
 
-def save(folder: Path, record: RunRecord | DataRecord | ScoresRecord) -> Path:
+def save(folder: Path, record: RunRecord | DataRecord | ScoresRecord | PrivacyRecord) -> Path:
     """Write a record to its file in the folder, whole or not at all."""
     path = folder / _FILES[type(record)]
     write_text(path, dumps(record, indent=1) + "\n")
@@ -72,6 +74,9 @@ def read(folder: Path) -> Records:
         rounds=tuple(_read_lines(folder, RoundRecord, absent_is_fine)),
         probes=tuple(_read_lines(folder, ProbeRecord, absent_is_fine)),
         scores=_read_one(folder, ScoresRecord) if has_scores else None,
+        privacy=_read_one(folder, PrivacyRecord)
+        if (folder / _FILES[PrivacyRecord]).exists()
+        else None,
     )
 
 

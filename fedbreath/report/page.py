@@ -18,7 +18,17 @@ from typing import Any
 import jinja2
 
 from fedbreath.atomic import write_text
-from fedbreath.report import clients, curves, figures, folder, mixtures, signs, tables
+from fedbreath.report import (
+    clients,
+    curves,
+    figures,
+    folder,
+    mixtures,
+    privacy_section,
+    signs,
+    tables,
+    tradeoff,
+)
 from fedbreath.report.participation import participation
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
@@ -29,6 +39,7 @@ from fedbreath.report.wording import (
     kept_share,
     megabytes,
     persons,
+    private,
     verdict,
 )
 
@@ -106,7 +117,7 @@ def _context(records: Records) -> dict[str, Any]:
         "rounds": records.rounds,
         "traffic": megabytes(records.rounds),
         "alone": alone(records),
-        "share": kept_share(scores) if scores and not alone(records) else "",
+        "share": kept_share(scores) if scores and not (alone(records) or private(records)) else "",
         "forest": figures.forest(scores) if scores else None,
         "blocks": tables.blocks(scores) if scores else (),
         "comparisons": tables.comparisons(scores) if scores else None,
@@ -122,6 +133,8 @@ def _context(records: Records) -> dict[str, Any]:
         "settings": mixtures.settings(records.run.config),
         "holdings": clients.holdings(data),
         "skips": skips(data.problems),
+        "privacy": privacy_section.section(records),
+        "tradeoff": tradeoff.tradeoff(records),
         "command": command(records.run.overrides),
         "style": style(),
         **script(),

@@ -8,6 +8,7 @@ data.json      `DataRecord`                  once the sites are split into clien
 rounds.jsonl   `RoundRecord` a line          after each round
 probes.jsonl   `ProbeRecord` a line          after each probe of the global encoder
 scores.json    `ScoresRecord`                after the last round
+privacy.json   `PrivacyRecord`               before the scores, where an arm was private
 =============  ============================  ==========================================
 
 `fedbreath.report.folder` reads and writes them; nothing else does. Counts are of
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fedbreath.collapse import Signs
+from fedbreath.report.privacy_records import PrivacyRecord
 
 
 @dataclass(frozen=True)
@@ -292,6 +294,20 @@ class SkippedTask:
     reason: str
 
 
+#: What sort of row an arm is.
+Kind = Literal[
+    "federated",
+    "variant",
+    "start",
+    "centralised",
+    "local",
+    "random",
+    "features",
+    "combined",
+    "control",
+]
+
+
 @dataclass(frozen=True)
 class Arm:
     """What the federated encoder is compared with; ``steps`` is its optimiser steps.
@@ -301,7 +317,7 @@ class Arm:
 
     name: str
     title: str
-    kind: Literal["federated", "centralised", "local", "random", "features", "combined", "control"]
+    kind: Kind
     steps: int
     note: str
 
@@ -403,10 +419,15 @@ class ScoresRecord:
 
 @dataclass(frozen=True)
 class Records:
-    """A whole run folder; ``scores`` is None while the run is under way."""
+    """A whole run folder.
+
+    ``scores`` is None while the run is under way, ``privacy`` then and where nothing was
+    private.
+    """
 
     run: RunRecord
     data: DataRecord
     rounds: tuple[RoundRecord, ...]
     probes: tuple[ProbeRecord, ...]
     scores: ScoresRecord | None
+    privacy: PrivacyRecord | None = None

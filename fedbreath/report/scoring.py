@@ -33,9 +33,11 @@ Floats = NDArray[np.float64]
 #: Bootstrap seed: fixed, so that arms, runs and seeds meet the same samples.
 _SEED = 20_240_617
 
-#: Pairs of arms whose paired difference is reported.
+#: Pairs of arms whose paired difference is reported, those of variants apart (`_pairs`).
 _PAIRS = (
     ("federated", "random"),
+    ("federated", "start"),
+    ("start", "random"),
     ("centralised", "random"),
     ("federated", "centralised"),
     ("federated", "log_mel"),
@@ -85,7 +87,7 @@ def summarise(
             for d in pool.tasks
             for arm in run
         ),
-        differences=_differences({**columns, **means}),
+        differences=_differences({**columns, **means}, _pairs(run)),
         means=tuple(
             Mean(arm, *_with_interval(draws), over)
             for over, by_arm in means.items()
@@ -173,9 +175,20 @@ def facts_of(data: TaskData, pretrained_on: frozenset[str]) -> TaskFacts:
     )
 
 
-def _differences(columns: Mapping[str, Mapping[str, Floats]]) -> tuple[Difference, ...]:
+def _pairs(arms: Sequence[Arm]) -> list[tuple[str, str]]:
+    """Whose differences are reported: a variant is paired with whatever it could replace."""
+    variants = [arm.name for arm in arms if arm.kind == "variant"]
+    pairs = list(_PAIRS)
+    for name in variants:
+        pairs += [(name, "start"), (name, "random"), ("federated", name)]
+    return pairs
+
+
+def _differences(
+    columns: Mapping[str, Mapping[str, Floats]], pairs: Sequence[tuple[str, str]]
+) -> tuple[Difference, ...]:
     found = []
-    for arm, against in _PAIRS:
+    for arm, against in pairs:
         for task, draws in columns.items():
             if arm in draws and against in draws:
                 paired = draws[arm] - draws[against]

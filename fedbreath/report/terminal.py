@@ -8,6 +8,8 @@ from rich.text import Text
 
 from fedbreath.report import folder, signs
 from fedbreath.report.averages import averages
+from fedbreath.report.privacy_records import PrivacyRecord
+from fedbreath.report.privacy_section import gains
 from fedbreath.report.records import Records, ScoresRecord
 from fedbreath.report.tables import ordered
 from fedbreath.report.wording import decimal, duration, interval, verdict
@@ -15,7 +17,7 @@ from fedbreath.report.wording import decimal, duration, interval, verdict
 _COLOURS = {"gain": "bold cyan", "loss": "bold yellow", "noise": "bold", "open": "bold"}
 
 #: The arms that fit a terminal; the page has all.
-_SHOWN = ("federated", "centralised", "random", "log_mel", "opensmile_compare")
+_SHOWN = ("federated", "start", "centralised", "random", "log_mel", "opensmile_compare")
 
 
 def summary(out: Path) -> Group:
@@ -26,7 +28,7 @@ def summary(out: Path) -> Group:
 
     Returns:
         The verdict, a warning where representations collapsed, a line of numbers, the
-        headline scores, and the privacy statement.
+        headline scores, what was spent, and the privacy statement.
 
     Raises:
         UserError: A record is missing or malformed.
@@ -41,6 +43,8 @@ def summary(out: Path) -> Group:
     parts.append(Text(_numbers(records), style="dim"))
     if records.scores and records.scores.scores:
         parts.append(_table(records.scores))
+    if records.privacy is not None:
+        parts.append(_spent(records.privacy, records.scores))
     parts.append(Text(records.run.guarantee.text))
     return Group(*parts)
 
@@ -53,6 +57,16 @@ def _numbers(records: Records) -> str:
     parts.append(f"{sum(c.recordings for c in clients):,} recordings")
     parts.append("not finished" if run.seconds is None else duration(run.seconds))
     return " · ".join(parts)
+
+
+def _spent(spent: PrivacyRecord, scores: ScoresRecord | None) -> Table:
+    """What each private arm spent, what it was worth, and what all cost together."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Spent", "epsilon", "mean AUROC over the public start"):
+        table.add_column(heading)
+    for row in gains(spent, scores):
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _table(scores: ScoresRecord) -> Table:

@@ -95,10 +95,21 @@ def alone(records: Records) -> bool:
     return len(records.data.clients) == 1
 
 
+def private(records: Records) -> bool:
+    """Whether the run's own encoder was trained under privacy."""
+    return records.run.guarantee.mechanism != "none"
+
+
 def verdict(records: Records) -> Verdict:
-    """Say in one sentence whether pretraining was worth it."""
+    """Say in one sentence whether pretraining was worth it.
+
+    What a private run must beat is the public start, which costs no privacy; without one, and
+    without privacy, it is the network untrained.
+    """
     scores = records.scores
     what = "Pretraining in one place" if alone(records) else "Federated pretraining"
+    if private(records):
+        what = f"Private {what[0].lower()}{what[1:]}"
     if not records.rounds:
         return Verdict("open", "No round has finished yet: there is nothing to judge.", "")
     if scores is None:
@@ -113,12 +124,36 @@ def verdict(records: Records) -> Verdict:
         return Verdict("open", text, "No paired difference of the means is recorded.")
     count = sum(task.in_mean for task in scores.tasks)
     aside = f"Mean over {count} {'task' if count == 1 else 'tasks'}."
-    # A network that was harmed keeps no share of anything, and one place has all of it.
-    if tone(gained) != "loss" and not alone(records):
+    over = difference(scores, "federated", "mean", "start")
+    judged, sentence = gained, _sentence(what, gained)
+    if private(records) and over is not None:
+        judged, sentence = over, _over_start(what, over)
+        aside = f"{aside} Against the same network untrained: {change(gained)}."
+    elif over is not None:
+        aside = f"{aside} Against the public start: {change(over)}."
+    # A network that was harmed keeps no share of anything, and one place has all of it; a
+    # private run has no centralised arm.
+    if tone(gained) != "loss" and not alone(records) and not private(records):
         aside = f"{aside} {_share(scores)}".strip()
     if scores.persons == "validation":
         aside = f"{aside} {_CHOOSING}"
-    return Verdict(tone(gained), _sentence(what, gained), aside)
+    return Verdict(tone(judged), sentence, aside)
+
+
+def _over_start(what: str, over: Difference) -> str:
+    """What a private run was worth: a gain only where the paired interval leaves out 0."""
+    bounds = change(over, "AUROC")
+    match tone(over):
+        case "gain":
+            return f"{what} gained {bounds} over the public start."
+        case "loss":
+            return f"{what} lost {bounds.removeprefix('−')} against the public start."
+        case "noise":
+            return f"{what} cannot be told from the public start: {bounds}."
+    return (
+        f"{what} changed AUROC by {decimal(over.value, sign=True)} against the public start; "
+        "without an interval it cannot be told from it."
+    )
 
 
 def _sentence(what: str, gained: Difference) -> str:

@@ -41,8 +41,8 @@ class Account:
     updated: str
 
 
-def account(path: Path, second: Path | None = None) -> tuple[Account, list[Record]]:
-    """Verify a ledger and sum it up; without `second`, only the head beside it is checked.
+def verified(path: Path, second: Path | None = None) -> list[Record]:
+    """The records of a ledger; without `second`, only the head beside it is checked.
 
     Raises:
         LedgerError: It cannot be trusted.
@@ -55,6 +55,16 @@ def account(path: Path, second: Path | None = None) -> tuple[Account, list[Recor
     with Chain(path, copies).held(only_look=True) as held:
         records = list(held)
     check(path, records)
+    return records
+
+
+def account(path: Path, second: Path | None = None) -> tuple[Account, list[Record]]:
+    """Verify a ledger and sum it up; without `second`, only the head beside it is checked.
+
+    Raises:
+        LedgerError: It cannot be trusted.
+    """
+    records = verified(path, second)
     budget, past = budget_of(records), events_of(records)
     spent = epsilon(past, budget.terms)
     left = Bound(max(0.0, budget.epsilon - spent.value), budget.terms, spent.accountant)

@@ -243,3 +243,14 @@ def test_without_any_task_the_record_is_empty() -> None:
     record = summary(pool, {arm.name: [scores(pool, 1.0)] for arm in ARMS})
     assert (record.tasks, record.scores, record.differences, record.means) == ((), (), (), ())
     assert record.ratio.text == "no task with persons was scored"
+
+
+def test_a_variant_is_paired_with_what_it_could_replace() -> None:
+    pool = pooled()
+    arms = (*ARMS, Arm("variant:a", "A", "variant", 10, ""), Arm("start", "Start", "start", 0, ""))
+    shifts = {**SHIFTS, "variant:a": 1.2, "start": 0.9}
+    found = summarise(pool, arms, results(pool, shifts), NOBODY, 200)
+    pairs = {(d.arm, d.against) for d in found.differences if d.task == "mean"}
+    assert {("variant:a", "start"), ("variant:a", "random"), ("federated", "variant:a"),
+            ("federated", "start"), ("start", "random")} <= pairs  # fmt: skip
+    assert ("variant:a", "centralised") not in pairs

@@ -7,8 +7,9 @@ from fedbreath.config import load
 from fedbreath.features import Selection
 from fedbreath.pretraining import Learner
 from simulation import PACKAGES, arms
-from simulation.arms import Arm, build_encoder, clients_of, encoder_of, plan
+from simulation.arms import Arm, build_encoder, clients_of, encoder_of
 from simulation.data import Prepared, prepare
+from simulation.planning import plan
 from tests.simulation.tiny import Tiny
 
 

@@ -10,8 +10,9 @@ from fedbreath.downstream import benchmark, embedding, functionals
 from fedbreath.report import folder as records
 from server import checkpoints
 from simulation import baselines
-from simulation.arms import encoder_of, plan
+from simulation.arms import encoder_of
 from simulation.data import prepare
+from simulation.planning import plan
 from tests.simulation.tiny import Tiny
 
 ABSENT = "front_end.tracks=true keeps what they need"

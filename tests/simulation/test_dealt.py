@@ -8,10 +8,10 @@ import pytest
 from fedbreath.config import choices, load
 from fedbreath.report import folder as records
 from simulation import PACKAGES
-from simulation.arms import MOST_LOCAL
 from simulation.data import Prepared, prepare
 from simulation.describe import describe
 from simulation.partitions import units
+from simulation.planning import MOST_LOCAL
 from tests import coswara_folder
 from tests.simulation.tiny import SMALL, Tiny
 

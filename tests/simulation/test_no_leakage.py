@@ -21,7 +21,7 @@ from fedbreath.features import Entry, Store
 from fedbreath.recording import Recording, Site
 from fedbreath.report import records as r
 from fedbreath.report import scoring
-from simulation import PACKAGES, arms
+from simulation import PACKAGES, arms, planning
 from simulation.data import Prepared, prepare, without_leaks
 from simulation.describe import trained_on
 from tests.datasets.test_contract import NAMES, miniature, site
@@ -109,7 +109,7 @@ def every_arm(config: Config, words: Iterable[str], prepared: Prepared) -> None:
         for entry, test in zip(prepared.pool.selection.entries, prepared.pool.test, strict=True)
         if test
     }
-    planned = arms.plan(config, tuple(words), prepared.clients)
+    planned = planning.plan(config, tuple(words), prepared.clients)
     kinds = {arm.kind for arm in planned}
     assert {"federated", "centralised", "local"} <= kinds
     for arm in planned:
