@@ -45,7 +45,8 @@ class Effort:
     """How much is tried.
 
     Attributes:
-        settings: Clips, temperatures and views.
+        settings: Clips, temperatures and views. With the first alone it is tried what a step
+            leaves behind: best with a small clip, which makes most of small differences.
         sizes: n, units beside the canary.
         keys: Random choices of views and groups, for each canary.
         ascent: Steps upwards, for each setting and size.
@@ -66,22 +67,22 @@ class Effort:
         large = sum(n >= self.large for n in self.sizes)
         some = each * (len(self.sizes) - large) + len(FAMILIES) * 2 * large
         left = 3 * len(FAMILIES) if self.sizes[0] < self.large else 0
-        return len(self.settings) * (some + left)
+        return len(self.settings) * some + left
 
 
 #: Half a minute or so for a small network.
 NORMAL = Effort(
     (
+        Setting(0.01, 0.05, still=True),
+        Setting(0.01, 0.5),
+        Setting(0.1, 0.05, still=True),
         Setting(still=True),
         Setting(),
-        Setting(0.1, 0.05, still=True),
-        Setting(0.01, 0.5, still=True),
-        Setting(0.01, 0.05),
     )
 )
 
 #: For the run's own network, where each sum is dear.
-FEW = Effort((Setting(still=True), Setting(0.01, 0.1)), (8, 32), keys=1, ascent=10)
+FEW = Effort((Setting(0.01, 0.1), Setting(still=True)), (8, 32), keys=1, ascent=10)
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,8 @@ def search(
         summed = make(setting)
         for size in effort.sizes:
             bench = _Bench(summed, setting, size, np.random.default_rng([seed, number, size]))
-            if size == effort.sizes[0] < effort.large:
-                # Before all others, which may leave something behind, too.
+            if number == 0 and size == effort.sizes[0] < effort.large:
+                # Before all other steps, which may leave something behind, too.
                 yield from bench.memory()
             found = []
             for case in bench.crafted(effort):

@@ -61,9 +61,10 @@ class SiteSum:
         self.bound, self.rule = mechanism.sensitivity, str(mechanism.rule)
         rows = front_end.rows if model.head.tracks else front_end.mels
         # Two crops of a recording may differ.
-        self.shape = (2 * self._frames, rows)
+        self.shape: tuple[int, ...] = (2 * self._frames, rows)
         most = mechanism.rows() // mechanism.spec.multiplicity
-        self.pieces = (1,) if mechanism.unit == "recording" else tuple({1, most, most + 1})
+        several = [1] if mechanism.unit == "recording" else sorted({1, most, most + 1})
+        self.pieces: tuple[int, ...] = tuple(several)
         self.silent = (float(np.log(front_end.floor)) - front_end.mean) / front_end.sd
         self._like = next(model.parameters())
         self._made: dict[tuple[int, str], tuple[Floats, list[Tensor]]] = {}
@@ -144,7 +145,8 @@ class SiteSum:
     def _crops(self, pieces: Floats, chosen: NDArray[np.int64], rng: np.random.Generator) -> Floats:
         starts = rng.integers(0, self.shape[0] - self._frames + 1, len(chosen))
         rows = starts[:, None] + np.arange(self._frames)
-        return pieces[chosen[:, None], rows]
+        crops: Floats = pieces[chosen[:, None], rows]
+        return crops
 
 
 def summed(

@@ -14,11 +14,11 @@ from tests.audit.unsound import Hooked, audited
 EFFORT = Effort((Setting(0.01, 0.1, still=True),), (128,), keys=1, ascent=0)
 
 
-def attacked(objective: str, **spec: float) -> Empirical:
+def attacked(objective: str, sigma: float = 4.0) -> Empirical:
     worst = max(
-        search(lambda s: audited(objective, Hooked, s, **spec), EFFORT), key=lambda c: c.ratio
+        search(lambda s: audited(objective, Hooked, s, sigma=sigma), EFFORT), key=lambda c: c.ratio
     )
-    return attack(audited(objective, Hooked, worst.setting, **spec), worst, trials=200, seed=0)
+    return attack(audited(objective, Hooked, worst.setting, sigma=sigma), worst, trials=200, seed=0)
 
 
 def test_naive_contrast_is_proved_false() -> None:

@@ -81,7 +81,8 @@ def t1(objective: str, privacy: str, grad: str, effort: Effort) -> None:
     assert found.holds, found.worst
     assert found.ratio <= 1 + 1e-6
     # A search in which nothing ever comes near the bound has tried nothing.
-    assert found.ratio > (0.1 if found.rule == "2 C" else 0.999)
+    least = 0.1 if effort.ascent else 0.0
+    assert found.ratio > (least if found.rule == "2 C" else 0.999)
     left = {LEFT} if effort.sizes[0] < effort.large else set()
     assert set(found.families) == {*FAMILIES, *left}
     assert all(found.families[name].ratio <= 1e-6 for name in left)
@@ -166,7 +167,7 @@ def test_the_search_is_as_long_as_it_says_and_the_same_again() -> None:
 
 # -- T2 ----------------------------------------------------------------------------------
 
-HARD = Effort((Setting(still=True), Setting(0.01, 0.1, still=True)), (8, 128), keys=2, ascent=40)
+HARD = Effort((Setting(0.01, 0.1, still=True), Setting(still=True)), (8, 128), keys=2, ascent=40)
 
 
 def unsound(make: Callable[[Setting], SiteSum], least: float) -> None:
@@ -178,21 +179,21 @@ def unsound(make: Callable[[Setting], SiteSum], least: float) -> None:
 
 
 def test_naive_contrast_is_found() -> None:
-    unsound(lambda s: audited("nt_xent", Hooked, s), 20)
-    unsound(lambda s: audited("cola", Hooked, s), 20)
+    unsound(lambda s: audited("nt_xent", Hooked, s), 100)
+    unsound(lambda s: audited("cola", Hooked, s), 100)
 
 
 def test_statistics_over_the_batch_are_found() -> None:
-    unsound(lambda s: audited("masked", Hooked, s, normed=True), 1.1)
-    unsound(lambda s: audited("vicreg", Hooked, s), 1.1)
+    unsound(lambda s: audited("masked", Hooked, s, normed=True), 10)
+    unsound(lambda s: audited("vicreg", Hooked, s), 20)
 
 
 def test_a_private_queue_is_found() -> None:
-    unsound(lambda s: audited(Queue, Hooked, s), 1.1)
+    unsound(lambda s: audited(Queue, Hooked, s), 5)
 
 
 def test_mixing_in_the_batch_is_found() -> None:
-    unsound(lambda s: audited(Mixup, Hooked, s), 1.1)
+    unsound(lambda s: audited(Mixup, Hooked, s), 1.5)
 
 
 def test_two_rows_of_a_recording_are_found() -> None:
@@ -204,7 +205,7 @@ def test_groups_by_position_are_found() -> None:
 
 
 def test_a_claim_of_c_for_buckets_is_found() -> None:
-    unsound(lambda s: audited("nt_xent", Halved, s), 1.1)
+    unsound(lambda s: audited("nt_xent", Halved, s), 1.5)
 
 
 def test_a_sound_loss_under_the_same_hooks_passes() -> None:

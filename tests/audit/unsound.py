@@ -38,7 +38,10 @@ class Hooked(PerRecording):
         try:
             rows = [row.requires_grad_() for row in rows]
             (hooks(*rows) * len(rows[0])).backward()
-            samples = {n: _one(p.grad_sample) for n, p in module.named_parameters()}
+            samples = {
+                n: _one(p.grad_sample)  # type: ignore[attr-defined]
+                for n, p in module.named_parameters()
+            }
         finally:
             for parameter in module.parameters():
                 parameter.grad = None
@@ -49,7 +52,8 @@ class Hooked(PerRecording):
 
 
 def _one(samples: Any) -> Tensor:
-    return torch.stack(samples).sum(0) if isinstance(samples, list) else samples
+    together: Tensor = torch.stack(samples).sum(0) if isinstance(samples, list) else samples
+    return together
 
 
 class Chunked(Buckets):
@@ -96,7 +100,8 @@ class Queue(Objective):
         self.new = [second.detach()]
         others = first @ self.keys.T
         scores = torch.cat([(first * second).sum(1, keepdim=True), others], dim=1) / 0.1
-        return -scores.log_softmax(dim=1)[:, 0].mean()
+        loss: Tensor = -scores.log_softmax(dim=1)[:, 0].mean()
+        return loss
 
 
 class Mixup(Objective):
@@ -131,7 +136,8 @@ class Stacked(Objective):
 
     def forward(self, encoder: nn.Module, views: Sequence[Tensor]) -> Tensor:
         first, second = self.head(encoder(torch.cat(list(views)))).chunk(2)
-        return ((first - 1).square() + (second - 1).square()).sum(dim=1).mean()
+        loss: Tensor = ((first - 1).square() + (second - 1).square()).sum(dim=1).mean()
+        return loss
 
 
 class Normed(Small):
@@ -148,7 +154,7 @@ def audited(
     setting: Setting,
     *,
     normed: bool = False,
-    **spec: Any,
+    sigma: float = 4.0,
 ) -> SiteSum:
     """The sum of a set-up that no configuration can ask for."""
     named = objective if isinstance(objective, str) else "simsiam"
@@ -161,7 +167,7 @@ def audited(
         else objective(given)
     )
     family = "buckets" if issubclass(mechanism, Buckets) else "recording"
-    words = ["population=100", "sigma=4.0", *(f"{k}={v}" for k, v in spec.items())]
+    words = ["population=100", f"sigma={sigma}"]
     config = component("privacy", family, [*words, f"clip={setting.clip}"]).config
     made: Sampled = mechanism(config, Plan(1, 1))
     made.chance = Chance(np.random.default_rng(0).bytes)

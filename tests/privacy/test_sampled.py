@@ -54,7 +54,8 @@ class Twins(nn.Module):
         self.frozen = nn.Linear(3, 3).requires_grad_(False)
 
     def forward(self, rows: Tensor) -> Tensor:
-        return 0 * self.last(self.first(rows) + self.second(rows)).mean()
+        loss: Tensor = 0 * self.last(self.first(rows) + self.second(rows)).mean()
+        return loss
 
 
 def zeros(drawn: NDArray[np.int64], rng: np.random.Generator) -> Sequence[Tensor]:
@@ -189,7 +190,7 @@ def test_noise_of_each_layer_is_sigma_times_d_over_the_divisor(name: str) -> Non
 def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """In standard errors: a correlation of none has N(0, 1)."""
     found = np.corrcoef(one.ravel(), other.ravel())[0, 1]
-    return float(found) * one.size**0.5
+    return float(found * np.sqrt(one.size))
 
 
 @every
@@ -272,16 +273,16 @@ def test_a_step_needs_a_public_population() -> None:
 
 def traced(found: Sampled) -> dict[str, bytes]:
     """What one step draws: who, views, groups, noise."""
-    views: dict[int, bytes] = {}
+    made_of: dict[int, bytes] = {}
     groups: list[int] = []
 
     def make(drawn: NDArray[np.int64], rng: np.random.Generator) -> Sequence[Tensor]:
-        views[int(drawn[0])] = rng.random(2).tobytes()
+        made_of[int(drawn[0])] = rng.random(2).tobytes()
         return zeros(drawn, rng)
 
-    def total(module: nn.Module, drawn: Sequence[Member], of: UnitViews, keys: StepKeys) -> Sums:
+    def total(module: nn.Module, drawn: Sequence[Member], views: UnitViews, keys: StepKeys) -> Sums:
         for member in drawn:
-            of(member)
+            views(member)
             groups.append(int(keys.of(member.name, "bucket").integers(1 << 30)))
         return {n: torch.zeros_like(p) for n, p in module.named_parameters() if p.requires_grad}
 
@@ -293,8 +294,8 @@ def traced(found: Sampled) -> dict[str, bytes]:
     found.step(module, site(40), make, 64, np.random.default_rng(7))
     noise = [p.grad.numpy().tobytes() for p in module.parameters() if p.grad is not None]
     return {
-        "draw": bytes(sorted(views)),
-        "views": b"".join(views.values()),
+        "draw": bytes(sorted(made_of)),
+        "views": b"".join(made_of.values()),
         "groups": np.array(groups).tobytes(),
         "noise": b"".join(noise),
     }
