@@ -46,7 +46,7 @@ SOME = Effort(NORMAL.settings[:3], (8, 128), keys=2, ascent=40)
 def sensitivity_(
     words: Words = None, as_json: Json = False, full: Full = False, anyway: Anyway = False
 ) -> None:
-    r"""Search for one unit that moves the sum by more than is claimed.
+    """Search for one unit that moves the sum by more than is claimed.
 
     The run's objective and mechanism, with a tiny network of the same kind in double
     precision, are tried with made-up batches: equal, opposite, silent and very loud
@@ -59,7 +59,7 @@ def sensitivity_(
     \b
     fedbreath audit sensitivity objective=masked privacy=patient privacy.population=250
     fedbreath audit sensitivity objective=cola privacy=recording privacy.population=250 --anyway
-    """
+    """  # noqa: D301 - click wants the character itself
     config, privacy = _asked(words or [], anyway)
     make, one, network = _maker(config, privacy, full, anyway)
     effort = FEW if full else NORMAL
@@ -82,7 +82,7 @@ def empirical_(
     full: Full = False,
     anyway: Anyway = False,
 ) -> None:
-    r"""Let an attacker guess from noised sums whether a canary was there.
+    """Let an attacker guess from noised sums whether a canary was there.
 
     The worst canary of a short search is put into a batch or not, by a coin; the attacker
     knows both sums and sees the noised one. How often it guesses right bounds epsilon of one
@@ -93,7 +93,7 @@ def empirical_(
 
     \b
     fedbreath audit empirical objective=masked privacy=patient privacy.population=250
-    """
+    """  # noqa: D301 - as above
     config, privacy = _asked(words or [], anyway)
     make, _, network = _maker(config, privacy, full, anyway)
     effort = FEW if full else SOME
@@ -171,7 +171,7 @@ def _print_sensitivity(
     lines = [
         f"largest: {found.ratio:.4g} of the claimed D_add, in {found.cases:,} cases",
         f"worst:   {found.worst}",
-        "the claim HOLDS in all cases tried" if found.holds else "the claim is BROKEN",
+        found.verdict,
         sensitivity.PROVES,
     ]
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
@@ -210,6 +210,7 @@ def _sensitivity_json(
         "d_add": one.bound,
         "ratio": found.ratio,
         "holds": found.holds,
+        "verdict": found.verdict,
         "cases": found.cases,
         "worst": {"family": found.worst.family, **_case_json(found.worst)},
         "families": {name: _case_json(case) for name, case in found.families.items()},

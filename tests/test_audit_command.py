@@ -29,6 +29,12 @@ def call(*words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def test_help_shows_a_command_a_line() -> None:
+    _, text = call("sensitivity", "--help")
+    assert "\\b" not in text
+    assert "\n  fedbreath audit sensitivity objective=cola privacy=recording" in text
+
+
 def test_a_claim_that_holds() -> None:
     code, text = call("sensitivity", *SOUND)
     assert code == 0
@@ -56,6 +62,14 @@ def test_a_refused_pair_is_audited_nevertheless() -> None:
     assert "measured: epsilon >= 4.19" in text
     assert "200 of 200 guesses right" in text
     assert "the claim is FALSE" in text
+
+
+def test_a_sum_that_nothing_moves_is_no_success() -> None:
+    # Each alone: a contrast has nothing to be told from.
+    code, text = call("sensitivity", *REFUSED, "privacy.grad=vmap", "--anyway")
+    assert code == 0
+    assert "no case moved the sum at all" in text
+    assert "HOLDS" not in text
 
 
 def test_an_attack_on_a_claim_that_holds() -> None:

@@ -122,8 +122,8 @@ class Case:
     def excess(self) -> tuple[float, float]:
         """By how much more than it may; then how far."""
         over = self.ratio - self.allowed
-        # Rounding is no excess: of all that touch the bound, none is worse than another.
-        return (over if over > self.slack or over < 0 else 0.0, self.ratio)
+        # Rounding is no excess: of all that keep within the bound, the furthest is the worst.
+        return (over if self.broken else 0.0, self.ratio)
 
     def __str__(self) -> str:
         where = "first" if self.place == 0 else "last"
@@ -160,6 +160,15 @@ class Sensitivity:
     def ratio(self) -> float:
         """The largest, in D_add."""
         return max(case.ratio for case in self.families.values())
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if not self.holds:
+            return "the claim is BROKEN"
+        if self.ratio <= self.worst.slack:
+            return "no case moved the sum at all: nothing can be said (and nothing be learnt)"
+        return "the claim HOLDS in all cases tried"
 
 
 def search(
