@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import fedbreath
-from fedbreath import data_command, privacy_command
+from fedbreath import audit_command, data_command, privacy_command
 from fedbreath.errors import UserError
 from fedbreath.report import page
 from fedbreath.report.terminal import summary
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 
+app.add_typer(audit_command.app, name="audit")
 app.add_typer(data_command.app, name="data")
 app.add_typer(privacy_command.app, name="privacy")
 
