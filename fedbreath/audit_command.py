@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fedbreath.audit import empirical, sensitivity
+from fedbreath.audit import Summed, empirical, sensitivity
 from fedbreath.audit.empirical import Empirical
 from fedbreath.audit.sensitivity import FEW, NORMAL, Case, Effort, Sensitivity
-from fedbreath.audit.site import Setting, SiteSum, summed
+from fedbreath.audit.site import Setting, summed
 from fedbreath.config import Component, Config, component, load
 
 app = typer.Typer(
@@ -128,7 +128,7 @@ def _asked(words: Sequence[str], anyway: bool) -> tuple[Config, Component]:
 
 def _maker(
     config: Config, privacy: Component, full: bool, anyway: bool
-) -> tuple[Callable[[Setting], SiteSum], SiteSum, str]:
+) -> tuple[Callable[[Setting], Summed], Summed, str]:
     """What makes the sum under a setting, the sum under the run's own, and its network."""
     one, network = summed(config, privacy, Setting(), full=full, vet=not anyway)
     build = partial(summed, config, privacy, full=full, vet=not anyway)
@@ -154,7 +154,7 @@ def _about(config: Config, privacy: Component, network: str) -> str:
 
 
 def _print_sensitivity(
-    config: Config, privacy: Component, one: SiteSum, network: str, found: Sensitivity
+    config: Config, privacy: Component, one: Summed, network: str, found: Sensitivity
 ) -> None:
     console = Console()
     table = Table(box=None, pad_edge=False)
@@ -177,7 +177,7 @@ def _print_sensitivity(
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     say(_about(config, privacy, network))
     say(
-        f"claim: one {one.mechanism.unit} more or less moves the sum by at most "
+        f"claim: one {one.unit} more or less moves the sum by at most "
         f"D_add = {one.rule} = {one.bound:g}"
     )
     console.print(table, highlight=False)
@@ -198,13 +198,13 @@ def _case_json(case: Case) -> dict[str, Any]:
 
 
 def _sensitivity_json(
-    config: Config, privacy: Component, one: SiteSum, network: str, found: Sensitivity
+    config: Config, privacy: Component, one: Summed, network: str, found: Sensitivity
 ) -> dict[str, Any]:
     return {
         "audit": "sensitivity",
         "objective": config.objective.name,
         "privacy": privacy.name,
-        "unit": one.mechanism.unit,
+        "unit": one.unit,
         "network": network,
         "rule": one.rule,
         "d_add": one.bound,

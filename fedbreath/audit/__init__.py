@@ -5,8 +5,7 @@ than the mechanism claims; `empirical` plays the attacker against noised sums. B
 mechanism's own production function, and release nothing.
 
 What is audited is a `Summed`: a sum over units, with its claim. `site` makes one of a run whose
-sites add the noise. A mechanism at the server, whose units are whole updates, needs nothing but
-a `Summed` of its own.
+sites add the noise, `server` one of a run whose server does, where units are whole updates.
 """
 
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ class Summed(Protocol):
     Attributes:
         bound: D_add as claimed, by which one unit moves the sum at most, L2.
         rule: The claim as the mechanism states it.
+        unit: What a unit is.
         shape: Of one piece.
         pieces: How many pieces a unit may have.
         silent: What an entry is where nothing is heard.
@@ -38,6 +38,7 @@ class Summed(Protocol):
 
     bound: float
     rule: str
+    unit: str
     shape: tuple[int, ...]
     pieces: tuple[int, ...]
     silent: float

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedbreath.audit import Floats
+from fedbreath.audit import Floats, Summed, server
 from fedbreath.audit.miniature import changed, miniature
 from fedbreath.config import Component, Config
 from fedbreath.errors import PrivacyError
@@ -19,6 +19,7 @@ from fedbreath.pretraining import Learner, Trained
 from fedbreath.privacy import Plan
 from fedbreath.privacy.accounting import epsilon
 from fedbreath.privacy.chance import StepKeys
+from fedbreath.privacy.client_central import ClientCentral
 from fedbreath.privacy.sampled import Member, Sampled
 from fedbreath.privacy.terms import Bound
 from fedbreath.views import Views
@@ -59,6 +60,7 @@ class SiteSum:
         self._views = Views(views.seconds, 0, 0, 0, 0) if still else views
         self._frames, self._scale = front_end.frames(views.seconds), front_end.sd
         self.bound, self.rule = mechanism.sensitivity, str(mechanism.rule)
+        self.unit = str(mechanism.unit)
         rows = front_end.rows if model.head.tracks else front_end.mels
         # Two crops of a recording may differ.
         self.shape: tuple[int, ...] = (2 * self._frames, rows)
@@ -151,8 +153,8 @@ class SiteSum:
 
 def summed(
     config: Config, privacy: Component, setting: Setting, *, full: bool = False, vet: bool = True
-) -> tuple[SiteSum, str]:
-    """The sum of a run's configuration, and a sentence on the network that it is taken with.
+) -> tuple[Summed, str]:
+    """The sum of a run's configuration, and a sentence on what it is taken of.
 
     Args:
         config: The run's, with any mechanism or none.
@@ -165,6 +167,8 @@ def summed(
         PrivacyError: The mechanism claims nothing.
         ConfigError: The mechanism refuses the network.
     """
+    if issubclass(privacy.target, ClientCentral):
+        return server.summed(config, privacy, setting.clip)
     if not issubclass(privacy.target, Sampled):
         raise PrivacyError(f"privacy={privacy.name} makes no claim: there is nothing to audit")
 

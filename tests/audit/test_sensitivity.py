@@ -7,18 +7,20 @@ from typing import Any, get_args
 
 import pytest
 
+from fedbreath.audit import Summed
 from fedbreath.audit.families import CANARIES, FAMILIES
 from fedbreath.audit.sensitivity import FEW, LEFT, NORMAL, Effort, Sensitivity, conclude, search
 from fedbreath.audit.site import Setting, SiteSum, summed
 from fedbreath.config import Component, Config, choices, component, load
 from fedbreath.errors import ConfigError, PrivacyError
+from fedbreath.privacy.client_central import ClientCentral
 from fedbreath.privacy.clipping import Method
 from tests.audit.unsound import Chunked, Halved, Hooked, Mixup, Queue, Stacked, audited
 
 OBJECTIVES = choices("objective")
 CHOSEN = {name: component("objective", name) for name in OBJECTIVES}
 # Any that is added is here, and fails until the audit knows its sum.
-MECHANISMS = [name for name in choices("privacy") if name != "none"]
+MECHANISMS = [name for name in choices("privacy") if name not in ("none", "client_central")]
 
 #: What mechanisms claim D_add = 2 C, and need no loss that decomposes.
 COUPLED_TOO = ("buckets",)
@@ -34,7 +36,7 @@ LARGE = ("masked", "nt_xent")
 
 
 def audit(config: Config, privacy: Component, effort: Effort) -> Sensitivity:
-    def make(setting: Setting) -> SiteSum:
+    def make(setting: Setting) -> Summed:
         return summed(config, privacy, setting)[0]
 
     return conclude(search(make, effort), make(Setting()).rule)
@@ -95,6 +97,31 @@ def test_no_registered_combination_breaks_its_claim(
     objective: str, privacy: str, grad: str
 ) -> None:
     t1(objective, privacy, grad, QUICK if grad == best(objective) else SLOWER)
+
+
+CENTRAL = "privacy=client_central privacy.population=1000 privacy.sigma=4"
+
+
+@pytest.mark.parametrize("more", ["", "privacy.adaptive=true", "privacy.simulated=20"])
+def test_nor_does_the_servers_mechanism(more: str) -> None:
+    config = load(f"{CENTRAL} {more}")
+    found = audit(config, config.privacy, NORMAL)
+    assert found.holds, found.worst
+    assert 0.999 < found.ratio <= 1 + 1e-6
+
+
+def test_a_server_that_clips_each_array_alone_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = ClientCentral.total
+
+    def each(self: ClientCentral, weights: Any, replies: Any) -> Any:
+        parts = [plain(self, {n: weights[n]}, [{n: r[n]} for r in replies]) for n in weights]
+        return {n: s for sums, _ in parts for n, s in sums.items()}, parts[0][1]
+
+    monkeypatch.setattr(ClientCentral, "total", each)
+    config = load(CENTRAL)
+    found = audit(config, config.privacy, NORMAL)
+    assert not found.holds
+    assert found.ratio == pytest.approx(2**0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("privacy", MECHANISMS)
