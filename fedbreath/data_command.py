@@ -87,7 +87,7 @@ def check_(
     strict: Annotated[bool, typer.Option(help="Exit with 1 for warnings, too.")] = False,
     workers: Workers = 0,
 ) -> None:
-    r"""Say what is in a folder of recordings and what is wrong with it.
+    """Say what is in a folder of recordings and what is wrong with it.
 
     Every file is decoded. Reported are hours, persons, sample rates, labels and durations;
     silent, clipped, truncated and duplicate audio; duplicates with contradicting labels; and
@@ -99,7 +99,7 @@ def check_(
     \b
     fedbreath data check coswara --root /data/coswara --html coswara.html
     fedbreath data check generic --root /data/ward --mapping ward.yaml
-    """
+    """  # noqa: D301 - click wants the character itself
     sites = _sites(dataset, root, mapping, words or [])
     with _reading("checking", sites, workers) as (readers, progress):
         found = check(dataset, str(root or ""), sites, readers, progress)
@@ -131,7 +131,7 @@ def prepare(
     ] = None,
     workers: Workers = 0,
 ) -> None:
-    r"""Read a folder of recordings once and keep its log-mel features for all runs.
+    """Read a folder of recordings once and keep its log-mel features for all runs.
 
     Stopped at any moment, even by kill -9, it goes on where it was when it is called again.
     A run with the same front end and the same cache folder finds the store by itself.
@@ -140,7 +140,7 @@ def prepare(
     \b
     fedbreath data prepare coswara --root /data/coswara
     fedbreath data prepare sprsound --root /data/sprsound --cache /fast front_end.mels=80
-    """
+    """  # noqa: D301 - click wants the character itself
     given = words or []
     prefix = "front_end."
     of_front_end = [w.removeprefix(prefix) for w in given if w.startswith(prefix)]

@@ -35,14 +35,14 @@ def ledger(
         bool, typer.Option("--json", help="Print one JSON object, with every record.")
     ] = False,
 ) -> None:
-    r"""Verify privacy ledgers and say what is spent and what is left.
+    """Verify privacy ledgers and say what is spent and what is left.
 
     The exit code is 0 when every ledger can be trusted, 1 when one is broken, was taken back
     or does not fit the copies of its head, 2 when there is none.
 
     \b
     fedbreath privacy ledger /var/lib/fedbreath/privacy --second /mnt/other/heads
-    """
+    """  # noqa: D301 - click wants the character itself
     if not path.exists():
         raise UserError(f"{path} does not exist")
     # A ledger that was lost is still known by its head.
