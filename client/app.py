@@ -149,6 +149,7 @@ def _private(
     if stored is not None:
         return _parted(stored)
     require_enough(site.selection, config.objective)
+    learn.mechanism.members(site.selection.people)  # refused before anything is spent
     release = planned(learn.mechanism, privacy.run, number, config.digest)
     reserved = privacy.ledger.reserve(release)
     update = learn.fit(

@@ -5,8 +5,9 @@ the front end and who is kept out for testing; the site decides what data it has
 where. Nothing of the settings leaves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from flwr.app import Context
 
@@ -85,7 +86,9 @@ def open_site(context: Context, config: Config) -> LocalSite:
     sites = component("data", own.dataset, options).build().sites()
     if len(sites) != 1:
         raise SiteError(f"a node holds one site, but {own.dataset} has {len(sites)}")
-    store = building.prepare(sites[0], config.front_end, own.state / "stores")
+    store = as_trained_on(
+        building.prepare(sites[0], config.front_end, own.state / "stores"), config
+    )
     keep_out = held_out(store, config)
     folder = own.state / f"run-{context.run_id}"
     return LocalSite(
@@ -114,14 +117,37 @@ def held_out(store: Store, config: Config) -> frozenset[str]:
     return parts(store, config).kept_out
 
 
+def private_at_sites(config: Config) -> bool:
+    """Whether sites add noise, and so promise something about each of their persons."""
+    mechanism: Any = config.privacy.target
+    return bool(mechanism.place == "site")
+
+
+def as_trained_on(store: Store, config: Config) -> Store:
+    """The store as its persons are drawn from.
+
+    Persons who share a recording are one group for a split. Under privacy at the sites they
+    are not: who is joined with whom follows from who else is there. What is heard on both
+    sides is then left out of the scores, which promise nothing (`simulation.data`).
+    """
+    if not private_at_sites(config):
+        return store
+    entries = tuple(replace(entry, group=entry.recording.group) for entry in store.entries)
+    return replace(store, entries=entries)
+
+
 def parts(store: Store, config: Config) -> split.Parts:
     """The groups of a site that scores are measured on, and those left out of everything.
 
-    Drawn among the recordings of data sets that some task tests on.
+    Drawn among the recordings of data sets that some task tests on; under privacy at the sites
+    each person by itself, so that nobody's presence decides on which side another stands.
     """
     tested = {task.config.dataset for task in config.tasks.values()}
     members = [
         (e.group, e.recording.labels) for e in store.entries if e.recording.dataset in tested
     ]
     asked = config.split
+    if private_at_sites(config):
+        names = (group for group, _ in members)
+        return split.parts_alone(names, asked.test, asked.validation, asked.seed)
     return split.parts(members, store.site.stratify, asked.test, asked.validation, asked.seed)

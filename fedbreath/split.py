@@ -66,6 +66,26 @@ def parts(
     return Parts(test_groups(others, stratify, validation, seed), tested)
 
 
+def parts_alone(groups: Iterable[str], test: float, validation: float, seed: int) -> Parts:
+    """As `parts`, but each group's side follows from its own name and nothing else.
+
+    Under privacy at a site that is what makes a training set of a site without one person the
+    same set less that person: `parts` fills quotas, so that a person who leaves moves others
+    across. Shares hold on average only.
+
+    >>> whole = parts_alone([f"p{i}" for i in range(100)], 0.4, 0.5, 0)
+    >>> less = parts_alone([f"p{i}" for i in range(1, 100)], 0.4, 0.5, 0)
+    >>> (whole.scored | whole.hidden) - (less.scored | less.hidden) <= {"p0"}
+    True
+    """
+    known = frozenset(groups)
+    tested = frozenset(g for g in known if _uniform(seed, f"test:{g}") < test)
+    if not validation:
+        return Parts(tested)
+    shown = frozenset(g for g in known - tested if _uniform(seed, f"validation:{g}") < validation)
+    return Parts(shown, tested)
+
+
 def test_groups(
     members: Iterable[tuple[str, Mapping[str, str]]],
     stratify: Sequence[str],
@@ -140,6 +160,11 @@ def joined(members: Iterable[tuple[str, str]]) -> dict[str, str]:
             low, high = sorted((root(group), root(first.setdefault(digest, group))))
             parent[high] = low
     return {group: root(group) for group in parent}
+
+
+def _uniform(seed: int, text: str) -> float:
+    """A number in [0, 1) that follows from a name."""
+    return int(_hash(seed, text)[:13], 16) / 16**13
 
 
 def _hash(seed: int, text: str) -> str:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client.local import parts
+from client.local import as_trained_on, parts, private_at_sites
 from fedbreath import building, features
 from fedbreath.config import Config
 from fedbreath.decoding import Readers
@@ -70,11 +70,15 @@ def prepare(
         reasons = [p.reason for s in stores for p in s.site.problems]
         because = f" (the first reason of {len(reasons)}: {reasons[0]})" if reasons else ""
         raise DataError(f"no recording can be used{because}")
+    stores = tuple(as_trained_on(store, config) for store in stores)
     drawn = {store.site.name: parts(store, config) for store in stores}
     kept_out = {name: part.kept_out for name, part in drawn.items()}
     hidden = {name: part.hidden for name, part in drawn.items()}
-    # What sounds like a hidden recording gives way even where it would be scored on.
-    stores = without_leaks(without_leaks(stores, hidden), kept_out)
+    if private_at_sites(config):
+        stores = without_heard(stores, kept_out)
+    else:
+        # What sounds like a hidden recording gives way even where it would be scored on.
+        stores = without_leaks(without_leaks(stores, hidden), kept_out)
     clients, left_out = _clients(config, stores, kept_out)
     tasks = {name: component.build() for name, component in config.tasks.items()}
     least, seconds = config.evaluation.min_subjects, config.views.seconds
@@ -126,6 +130,31 @@ def without_leaks(
             if entry.digest in heard and entry.group not in kept_out[store.site.name]
         ]
         cleaned.append(store.without(leaks) if leaks else store)
+    return tuple(cleaned)
+
+
+def without_heard(
+    stores: tuple[Store, ...], kept_out: Mapping[str, frozenset[str]]
+) -> tuple[Store, ...]:
+    """Take out of the scores what is heard in a training recording, at any site.
+
+    Under privacy at the sites the other way round would not do: which recordings are trained
+    on must not follow from what other persons' recordings hold.
+    """
+    trained = {
+        entry.digest: f"{store.site.name}/{entry.recording.id}"
+        for store in stores
+        for entry in store.entries
+        if entry.digest and entry.group not in kept_out[store.site.name]
+    }
+    cleaned = []
+    for store in stores:
+        heard = [
+            Problem(entry.recording.id, f"identical audio: {trained[entry.digest]} is trained on")
+            for entry in store.entries
+            if entry.digest in trained and entry.group in kept_out[store.site.name]
+        ]
+        cleaned.append(store.without(heard) if heard else store)
     return tuple(cleaned)
 
 

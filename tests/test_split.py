@@ -163,3 +163,43 @@ def test_groups_that_share_audio_are_one_however_long_the_chain() -> None:
 
 def test_audio_that_is_not_known_joins_nothing() -> None:
     assert split.joined([("a", ""), ("b", ""), ("a", "")]) == {"a": "a", "b": "b"}
+
+
+# -- each by itself ----------------------------------------------------------------------
+
+
+@given(
+    st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=40),
+    st.floats(0.05, 0.95),
+    st.floats(0, 0.9),
+    st.integers(0, 9),
+)
+def test_nobody_moves_another_across(
+    names: set[str], test: float, validation: float, seed: int
+) -> None:
+    whole = split.parts_alone(names, test, validation, seed)
+    assert whole.scored | whole.hidden <= names
+    for gone in names:
+        less = split.parts_alone(names - {gone}, test, validation, seed)
+        assert less.scored == whole.scored - {gone}
+        assert less.hidden == whole.hidden - {gone}
+
+
+def test_quotas_do_move_others_across() -> None:
+    """Why `parts_alone` is there: with a quota, one who leaves changes another's side."""
+    everyone = [(f"p{i}", {"ill": "yes" if i % 3 else "no"}) for i in range(20)]
+    whole = split.parts(everyone, ("ill",), 0.4, 0, 0).scored
+    moved = 0
+    for gone in range(20):
+        rest = [one for i, one in enumerate(everyone) if i != gone]
+        moved += split.parts(rest, ("ill",), 0.4, 0, 0).scored != whole - {f"p{gone}"}
+    assert moved > 0
+
+
+def test_shares_hold_on_average() -> None:
+    names = [f"p{i}" for i in range(4000)]
+    found = split.parts_alone(names, 0.4, 0.25, 3)
+    assert len(found.hidden) == pytest.approx(1600, abs=5 * 31)
+    assert len(found.scored) == pytest.approx(600, abs=5 * 23)
+    again = split.parts_alone(names, 0.4, 0, 3)
+    assert again.scored == found.hidden, "test persons do not depend on validation"

@@ -7,7 +7,8 @@ from flwr.app import ConfigRecord, Context, RecordDict
 
 from client.app import app
 from client.local import held_out, open_site, parts
-from fedbreath.config import Config, load
+from fedbreath import building, split
+from fedbreath.config import Config, component, load, written
 from fedbreath.errors import ConfigError, DataError, SiteError
 from tests import coswara_folder
 from tests.flower import instruction
@@ -149,3 +150,18 @@ def test_a_node_without_a_site_refuses_as_a_code() -> None:
     message = instruction(5, RecordDict({"config": ConfigRecord({"server-round": 1})}))
     answer = app(message, context(None))
     assert (answer.error.code, answer.error.reason) == (1000, "SiteError")
+
+
+def test_under_privacy_each_person_is_kept_out_by_itself(root: Path, tmp_path: Path) -> None:
+    path = settings(tmp_path, options={"root": str(root)})
+    words = f"{RUN.replace('objective=cola objective.projection=8', 'objective=masked')} "
+    run = config(f"{words} privacy=patient privacy.population=1000")
+    people = set(open_site(context(path, words), run).selection.subjects)
+    store = building.prepare(
+        component("data", "coswara", [f"root={written(str(root))}"]).build().sites()[0],
+        run.front_end,
+        tmp_path / "cache",
+    )
+    everyone = {entry.recording.subject for entry in store.entries}
+    expected = split.parts_alone(map(str, everyone), run.split.test, 0, run.split.seed).scored
+    assert people == everyone - expected

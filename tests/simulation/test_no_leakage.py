@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from client.local import held_out
+from client.local import as_trained_on, held_out
 from fedbreath import split
 from fedbreath.audio import FrontEnd
 from fedbreath.building import prepare as build
@@ -22,7 +22,7 @@ from fedbreath.recording import Recording, Site
 from fedbreath.report import records as r
 from fedbreath.report import scoring
 from simulation import PACKAGES, arms, planning
-from simulation.data import Prepared, prepare, without_leaks
+from simulation.data import Prepared, prepare, without_heard, without_leaks
 from simulation.describe import trained_on
 from tests.datasets.test_contract import NAMES, miniature, site
 from tests.simulation.tiny import SMALL, Tiny
@@ -66,6 +66,22 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     miniature(request.param).write(root)
     cache = tmp_path_factory.mktemp("cache")
     return build(with_a_copy(site(request.param, root)), FRONT_END, cache)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_under_privacy_what_is_heard_on_both_sides_is_not_scored(store: Store, seed: int) -> None:
+    """Each person's side is its own, so that a copy may lie on both: the score gives way."""
+    config = load("privacy=recording privacy.population=1000")
+    known = as_trained_on(store, config)
+    groups = {entry.group for entry in known.entries}
+    assert groups == {entry.recording.group for entry in store.entries}
+    chosen = split.parts_alone(groups, 0.4, 0, seed).scored
+    (cleaned,) = without_heard((known,), {known.site.name: chosen})
+    trained = [entry for entry in cleaned.entries if entry.group not in chosen]
+    assert trained == [entry for entry in known.entries if entry.group not in chosen]
+    apart(trained, (entry for entry in cleaned.entries if entry.group in chosen))
+    gone = len(known.entries) - len(cleaned.entries)
+    assert len(cleaned.site.problems) == len(known.site.problems) + gone
 
 
 @pytest.mark.parametrize("seed", range(5))
