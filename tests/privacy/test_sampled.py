@@ -273,16 +273,18 @@ def test_a_step_needs_a_public_population() -> None:
 
 def traced(found: Sampled) -> dict[str, bytes]:
     """What one step draws: who, views, groups, noise."""
-    made_of: dict[int, bytes] = {}
+    made: list[bytes] = []
+    who: list[str] = []
     groups: list[int] = []
 
     def make(drawn: NDArray[np.int64], rng: np.random.Generator) -> Sequence[Tensor]:
-        made_of[int(drawn[0])] = rng.random(2).tobytes()
+        made.append(rng.random((len(drawn), 2)).tobytes())
         return zeros(drawn, rng)
 
     def total(module: nn.Module, drawn: Sequence[Member], views: UnitViews, keys: StepKeys) -> Sums:
         for member in drawn:
             views(member)
+            who.append(member.name)
             groups.append(int(keys.of(member.name, "bucket").integers(1 << 30)))
         return {n: torch.zeros_like(p) for n, p in module.named_parameters() if p.requires_grad}
 
@@ -294,8 +296,8 @@ def traced(found: Sampled) -> dict[str, bytes]:
     found.step(module, site(40), make, 64, np.random.default_rng(7))
     noise = [p.grad.numpy().tobytes() for p in module.parameters() if p.grad is not None]
     return {
-        "draw": bytes(sorted(made_of)),
-        "views": b"".join(made_of.values()),
+        "draw": "|".join(who).encode(),
+        "views": b"".join(made),
         "groups": np.array(groups).tobytes(),
         "noise": b"".join(noise),
     }
