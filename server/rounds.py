@@ -67,6 +67,9 @@ def federate(
     kept = {name: tensor.numpy() for name, tensor in state.strategy.items()}
     central = central_of(config, folder)
     if central is not None:
+        central.still = frozenset(
+            name for name, p in learner.model.named_parameters() if not p.requires_grad
+        )
         central.restore(kept)
     strategy.restore({n: array for n, array in kept.items() if not n.startswith(CENTRAL)})
     del learner

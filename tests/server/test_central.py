@@ -102,3 +102,14 @@ def test_an_adaptive_clip_is_in_the_checkpoint(tmp_path: Path) -> None:
     ]
     assert [r["sigma"] for r in reserved] == [1.0] * 3
     assert len({r["C"] for r in reserved}) == 3
+
+
+def test_no_noise_falls_on_what_no_client_trains(tmp_path: Path) -> None:
+    """Neither on frozen groups nor, with them, on anything that a client sends in their place."""
+    asked = config("training.freeze=[stem]", "rounds=1")
+    state, _, _ = run(tmp_path, {n: adds(1) for n in (1, 2, 3)}, asked)
+    learner = Learner(asked)
+    start = learner.shared_state()
+    for name, parameter in learner.encoder.named_parameters():
+        same = torch.equal(state.weights[f"encoder.{name}"], start[f"encoder.{name}"])
+        assert same is not parameter.requires_grad, name
