@@ -130,7 +130,7 @@ def as_trained_on(store: Store, config: Config) -> Store:
     are not: who is joined with whom follows from who else is there. What is heard on both
     sides is then left out of the scores, which promise nothing (`simulation.data`).
     """
-    if not private_at_sites(config):
+    if not (private_at_sites(config) and store.site.pretrain):
         return store
     entries = tuple(replace(entry, group=entry.recording.group) for entry in store.entries)
     return replace(store, entries=entries)
@@ -147,7 +147,7 @@ def parts(store: Store, config: Config) -> split.Parts:
         (e.group, e.recording.labels) for e in store.entries if e.recording.dataset in tested
     ]
     asked = config.split
-    if private_at_sites(config):
+    if private_at_sites(config) and store.site.pretrain:
         names = (group for group, _ in members)
         return split.parts_alone(names, asked.test, asked.validation, asked.seed)
     return split.parts(members, store.site.stratify, asked.test, asked.validation, asked.seed)
