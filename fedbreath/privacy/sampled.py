@@ -167,8 +167,8 @@ class Sampled(ABC):
         noise, divisor = self.chance.generator(), self.divisor(site.population)
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
-                shaken = sums[name] + self.noise(noise, parameter)
-                parameter.grad = (shaken / divisor).contiguous()
+                shaken = self.noise(noise, parameter).add_(sums[name])
+                parameter.grad = shaken.div_(divisor)
 
     def _views(
         self, drawn: Sequence[Member], make_views: MakeViews, keys: StepKeys
@@ -186,7 +186,7 @@ class Sampled(ABC):
     def noise(self, generator: np.random.Generator, like: Tensor) -> Tensor:
         """N(0, (sigma D_add)^2) in the shape of a parameter."""
         drawn = torch.from_numpy(generator.standard_normal(tuple(like.shape), np.float32))
-        return drawn.to(like) * (self.sigma * self.sensitivity)
+        return drawn.to(like).mul_(self.sigma * self.sensitivity)
 
     def choose(self, member: Member, rng: np.random.Generator) -> NDArray[np.int64]:
         """Which of a unit's recordings its rows show: in turn, in random order."""
