@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from fedbreath import encoders
 from fedbreath.audio import FrontEnd
-from fedbreath.config import choices, component
+from fedbreath.composition import choices
+from fedbreath.config import component
 from fedbreath.encoders import Encoder
 from fedbreath.encoders.cnn import Cnn
 from fedbreath.encoders.opera_ce import OperaCe

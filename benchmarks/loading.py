@@ -17,7 +17,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from fedbreath.config import choices, load
+from fedbreath.composition import choices
+from fedbreath.config import load
 from fedbreath.optimizer import AdamW
 from fedbreath.pretraining import Learner, rng_of
 from fedbreath.privacy import none

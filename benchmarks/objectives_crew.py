@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 import torch
 
 from fedbreath.atomic import write_json
-from fedbreath.config import config_dir
+from fedbreath.composition import config_dir
 from fedbreath.errors import UserError
 from fedbreath.report.wording import duration
 from simulation.display import Display

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from fedbreath.config import choices, written
+from fedbreath.composition import choices, written
 
 Stage = Literal["screening", "finalists", "test"]
 

@@ -27,7 +27,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from fedbreath.config import load, written
+from fedbreath.composition import written
+from fedbreath.config import load
 from fedbreath.downstream.benchmark import ArmScores
 from fedbreath.errors import UserError
 from fedbreath.report import folder as records

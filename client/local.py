@@ -12,7 +12,8 @@ from typing import Any
 from flwr.app import Context
 
 from fedbreath import building, split
-from fedbreath.config import Config, component, written
+from fedbreath.composition import written
+from fedbreath.config import Config, component
 from fedbreath.errors import SiteError
 from fedbreath.features import Selection, Store
 from fedbreath.site import settings

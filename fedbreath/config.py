@@ -12,7 +12,6 @@ so that a misspelt key or a wrong type is one sentence and never a surprise at r
 """
 
 import dataclasses
-import difflib
 import functools
 import hashlib
 import importlib
@@ -20,7 +19,6 @@ import importlib.util
 import inspect
 import json
 import math
-import re
 import shlex
 import types
 import typing
@@ -30,16 +28,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from fedbreath.audio import FrontEnd
+from fedbreath.composition import choices, composed, parsed, unknown_choice, unknown_key
 from fedbreath.errors import ConfigError
+from fedbreath.sections import Evaluation, Patience, Split, Training
 from fedbreath.views import Views
 
 T = TypeVar("T")
@@ -78,139 +71,6 @@ class Component:
     def name(self) -> str:
         """The component's module name, which is its YAML's name by convention."""
         return self.target.__module__.rpartition(".")[2]
-
-
-@dataclass(frozen=True)
-class Training:
-    """The local fit of one client in one round.
-
-    Attributes:
-        steps: Optimiser steps a client takes in a round.
-        batch_size: Recordings a step draws (pairs of views), at most what the site has.
-        learning_rate: AdamW's greatest step size.
-        weight_decay: AdamW's decoupled weight decay.
-        schedule: ``cosine`` lets the step size fall to 0 over the whole run; ``constant``
-            does not.
-        warmup: Share of the run in which the step size rises from 0.
-        optimizer_state: ``kept`` at the site from round to round, or ``fresh`` each round.
-        head: The projection head stays at the site (``local``), travels with the encoder and
-            is averaged (``averaged``), or is that of the run that ``encoder.init`` names and
-            is not trained (``start``), which leaves fewer weights for noise to fall on.
-        freeze: Groups of the encoder's parameters that are not trained (`Encoder.groups`).
-        told: Numbers that a client tells beside its weights: ``loss``, ``norm``,
-            ``recordings``, ``seconds``. None is what the privacy mechanism lets out.
-    """
-
-    steps: int = 6
-    batch_size: int = 64
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.01
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: float = 0.05
-    optimizer_state: Literal["kept", "fresh"] = "kept"
-    head: Literal["local", "averaged", "start"] = "local"
-    freeze: tuple[str, ...] = ()
-    told: tuple[Literal["loss", "norm", "recordings", "seconds"], ...] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size must be >= 2, got {self.batch_size}")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay must be >= 0, got {self.weight_decay}")
-        if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup must lie in [0, 1), got {self.warmup}")
-
-    def rate(self, done: float) -> float:
-        """The step size when a share of the run is done, in [0, 1].
-
-        Warm-up is linear; the cosine (Loshchilov and Hutter 2017, without restarts) spans
-        the whole run, so that rounds and steps can be traded.
-
-        Raises:
-            ValueError: A share beyond the run, where the cosine would rise again.
-
-        >>> Training(learning_rate=1.0, warmup=0.0).rate(0.5)
-        0.5
-        """
-        if not 0 <= done <= 1:
-            raise ValueError(f"a share of the run must lie in [0, 1], got {done}")
-        rise = min(1.0, done / self.warmup) if self.warmup else 1.0
-        fall = (1 + math.cos(math.pi * done)) / 2 if self.schedule == "cosine" else 1.0
-        return self.learning_rate * rise * fall
-
-
-@dataclass(frozen=True)
-class Split:
-    """Who is kept out of pretraining to be tested on.
-
-    Attributes:
-        test: Share of a data set's persons that are test persons.
-        validation: Share of the others that stand in for the test persons while choices
-            are made: scores are then measured on them, and test persons are left out of
-            everything. 0 scores on the test persons.
-        seed: Chooses them; apart from the run's seed, so that seeds are comparable.
-    """
-
-    test: float = 0.4
-    validation: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.test < 1:
-            raise ValueError(f"test must lie between 0 and 1, got {self.test}")
-        if not 0 <= self.validation < 1:
-            raise ValueError(f"validation must lie in [0, 1), got {self.validation}")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How the frozen encoder is scored.
-
-    Attributes:
-        every: Rounds between two probes of the global encoder (the last round always).
-        bootstrap: Resamples of the test subjects behind each interval.
-        random_seeds: Untrained networks that the encoder is compared with.
-        min_subjects: A class with fewer test subjects than this gives no score.
-        baselines: Whether to train the local-only and centralised encoders too.
-        opensmile: Whether to compare with openSMILE's features too: an extra, for research
-            only, and slow the first time.
-        compare: Further arms: title to the overrides, on top of the run's own, that the same
-            clients are trained with; None takes an arm out that an experiment names.
-    """
-
-    every: int = 5
-    bootstrap: int = 1000
-    random_seeds: int = 3
-    min_subjects: int = 10
-    baselines: bool = True
-    opensmile: bool = False
-    compare: Mapping[str, str | None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("every", "bootstrap", "random_seeds", "min_subjects"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a server waits for its clients; never without bound.
-
-    Attributes:
-        connect: For the least number of clients to be connected, s.
-        reply: For the replies of a round, s.
-    """
-
-    connect: float = 600.0
-    reply: float = 3600.0
-
-    def __post_init__(self) -> None:
-        for name in ("connect", "reply"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -292,25 +152,6 @@ def digest(tree: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def config_dir() -> Path:
-    """The folder of YAML: beside the package in a checkout or bundle, inside it in a wheel.
-
-    Raises:
-        ConfigError: Neither is there.
-    """
-    package = Path(__file__).resolve().parent
-    # Inside first: beside an installed package lie other packages, and one may be so called.
-    for folder in (package / "configs", package.parent / "configs"):
-        if folder.is_dir():
-            return folder
-    raise ConfigError(f"no configs folder beside or inside {package}: the installation is broken")
-
-
-def choices(group: str) -> list[str]:
-    """The names of a group's YAML files, sorted."""
-    return sorted(p.stem for p in (config_dir() / group).glob("*.yaml"))
-
-
 def load(overrides: str | Sequence[str] = (), packages: Mapping[str, str] = LIBRARY) -> Config:
     """Compose and check the configuration of a run.
 
@@ -334,7 +175,7 @@ def load(overrides: str | Sequence[str] = (), packages: Mapping[str, str] = LIBR
 
 @functools.lru_cache(maxsize=64)
 def _load(words: tuple[str, ...], packages: tuple[tuple[str, str], ...]) -> Config:
-    tree = _compose("config", words)
+    tree = composed(words)
     known = dict(packages)
     fields: dict[str, Any] = {"tree": tree}
     for key, node in tree.items():
@@ -344,7 +185,7 @@ def _load(words: tuple[str, ...], packages: tuple[tuple[str, str], ...]) -> Conf
         fields[key] = _convert(_HINTS.get(key), node, key, package) if key in _HINTS else node
     unknown = sorted(set(tree) - set(_HINTS))
     if unknown:
-        raise ConfigError(_unknown_key(unknown[0], [k for k in _HINTS if k != "tree"]))
+        raise ConfigError(unknown_key(unknown[0], [k for k in _HINTS if k != "tree"]))
     absent = sorted(set(known) - set(tree))
     if absent:
         raise ConfigError(f"the configuration lacks {', '.join(absent)}")
@@ -361,24 +202,6 @@ def _load(words: tuple[str, ...], packages: tuple[tuple[str, str], ...]) -> Conf
         raise ConfigError(f"the configuration lacks {', '.join(missing)}") from None
 
 
-def composed(overrides: Sequence[str]) -> dict[str, Any]:
-    """The tree that overrides compose, unchecked but for Hydra's own complaints.
-
-    Raises:
-        ConfigError: A choice that is not there, a key that is not, a value that is missing.
-    """
-    return _compose("config", tuple(overrides))
-
-
-def parsed(overrides: Sequence[str]) -> list[Override]:
-    """Overrides as Hydra reads them.
-
-    Raises:
-        ConfigError: One of them is none.
-    """
-    return _parsed(tuple(overrides))
-
-
 def component(group: str, name: str, overrides: Sequence[str] = ()) -> Component:
     """One component of a library group by its YAML's name, without a whole run.
 
@@ -391,8 +214,8 @@ def component(group: str, name: str, overrides: Sequence[str] = ()) -> Component
         ConfigError: As for `load`.
     """
     if name not in choices(group):
-        raise ConfigError(_unknown_choice(group, name))
-    tree = _compose(f"{group}/{name}", tuple(f"{group}.{word}" for word in overrides))
+        raise ConfigError(unknown_choice(group, name))
+    tree = composed([f"{group}.{word}" for word in overrides], f"{group}/{name}")
     converted: Component = _convert(Component, tree[group], group, LIBRARY[group])
     return converted
 
@@ -427,125 +250,9 @@ def section(schema: Any, name: str, overrides: Sequence[str] = ()) -> Any:
         ConfigError: Unknown key, wrong type, value out of range.
     """
     node = dataclasses.asdict(schema())
-    for override in _parsed(tuple(overrides)):
+    for override in parsed(overrides):
         node[override.key_or_group] = override.value()
     return _dataclass(schema, node, name, None)
-
-
-def _parsed(words: tuple[str, ...]) -> list[Override]:
-    try:
-        return list(OverridesParser.create().parse_overrides(list(words)))
-    except HydraException as error:
-        bad = next((w for w in words if "=" not in w), " ".join(words))
-        raise ConfigError(
-            f"cannot read the override {bad!r}: {_first_line(error)} "
-            "(write key=value; quote values with blanks or brackets)"
-        ) from None
-
-
-def written(value: Any) -> str:
-    r"""A value as an override says it: text may hold anything, and a number stays one.
-
-    >>> written("a ward's data"), written(3), written(None)
-    ("'a ward\\'s data'", '3', 'null')
-    """
-    if isinstance(value, str):
-        return "'" + value.replace("'", r"\'") + "'"
-    return json.dumps(value)
-
-
-def _compose(name: str, words: tuple[str, ...]) -> dict[str, Any]:
-    """Let Hydra compose, and put its complaints into one sentence."""
-    parsed = _parsed(words)
-    for word in words:
-        if re.search(r"\$\{[^}]*:", word):
-            # A node composes what a stranger wrote; `${oc.env:...}` would read the node.
-            raise ConfigError(f"{word}: a run's settings hold values, not resolvers")
-    for override in parsed:
-        _check_choice(override)
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            node = compose(name, list(words))
-        _check_missing(node)
-        tree = OmegaConf.to_container(node, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_sentence(error, name, words, parsed)) from None
-    return typing.cast(dict[str, Any], tree)
-
-
-def _check_choice(override: Override) -> None:
-    group = override.key_or_group
-    if group.partition(".")[0] == "hydra":
-        # Hydra's search path would import any package that it is told of.
-        raise ConfigError(f"{group}: Hydra's own settings are not for a run to change")
-    if not (config_dir() / group).is_dir() or override.is_delete():
-        return
-    value = override.value()
-    if value is None and group != "experiment":
-        raise ConfigError(f"{group}=null: a run needs one of {', '.join(choices(group))}")
-    for name in value if isinstance(value, list) else [value]:
-        if name is not None and str(name) not in choices(group):
-            raise ConfigError(_unknown_choice(group, str(name)))
-
-
-def _unknown_choice(group: str, name: str) -> str:
-    near = difflib.get_close_matches(name, choices(group), 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{group}={name}: no such choice; {hint}choose one of {', '.join(choices(group))}"
-
-
-def _unknown_key(key: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
-    return f"unknown key {key}; {hint}"
-
-
-def _sentence(
-    error: Exception, name: str, words: tuple[str, ...], parsed: Sequence[Override]
-) -> str:
-    """Hydra's complaint as one sentence: most often an override of a key that is not there."""
-    groups = [o for o in parsed if (config_dir() / o.key_or_group).is_dir()]
-    try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
-            base = compose(name, [o.input_line or "" for o in groups])
-    except (HydraException, OmegaConfBaseException):
-        return _first_line(error)
-    keys = _dotted(OmegaConf.to_container(base, resolve=False))
-    for override in parsed:
-        key = override.key_or_group
-        if override not in groups and key not in keys and not override.is_add():
-            parent = key.rpartition(".")[0]
-            beside = [k for k in keys if k.rpartition(".")[0] == parent]
-            return _unknown_key(key, beside or [k for k in keys if "." not in k])
-    return f"{_first_line(error)} (in {' '.join(words)})"
-
-
-def _dotted(tree: Any, prefix: str = "") -> list[str]:
-    if not isinstance(tree, dict):
-        return []
-    keys = [f"{prefix}{k}" for k in tree]
-    return keys + [d for k, v in tree.items() for d in _dotted(v, f"{prefix}{k}.")]
-
-
-def _check_missing(node: DictConfig) -> None:
-    plain = OmegaConf.to_container(node, resolve=False)
-    missing = [key for key, value in _leaves(plain) if value == "???"]
-    if missing:
-        key = missing[0]
-        example = "PATH" if key.endswith("root") else "VALUE"
-        raise ConfigError(f"{key} has no value: say {key}={example}")
-
-
-def _leaves(tree: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    """Dotted key and value of everything in a tree that is not a mapping."""
-    if not isinstance(tree, dict):
-        return [(prefix.removesuffix("."), tree)]
-    return [leaf for k, v in tree.items() for leaf in _leaves(v, f"{prefix}{k}.")]
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
 
 
 def _component(node: Any, where: str, package: str) -> Component:
@@ -621,7 +328,7 @@ def _dataclass(schema: Any, node: Any, where: str, package: str | None) -> Any:
     hints = typing.get_type_hints(schema)
     for key in node:
         if key not in hints:
-            raise ConfigError(_unknown_key(f"{where}.{key}", [f"{where}.{k}" for k in hints]))
+            raise ConfigError(unknown_key(f"{where}.{key}", [f"{where}.{k}" for k in hints]))
     values = {k: _convert(hints[k], v, f"{where}.{k}", package) for k, v in node.items()}
     try:
         return schema(**values)

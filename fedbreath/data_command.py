@@ -24,7 +24,8 @@ from rich.text import Text
 
 from fedbreath import building
 from fedbreath.audio import FrontEnd
-from fedbreath.config import choices, component, config_dir, section, written
+from fedbreath.composition import choices, config_dir, written
+from fedbreath.config import component, section
 from fedbreath.datacheck import page
 from fedbreath.datacheck.check import check, to_json
 from fedbreath.datacheck.terminal import summary

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from fedbreath.config import choices, config_dir, load, to_yaml
+from fedbreath.composition import choices, config_dir
+from fedbreath.config import load, to_yaml
 from fedbreath.errors import UserError
 from fedbreath.lock import locked
 from fedbreath.report.terminal import summary

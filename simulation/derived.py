@@ -8,7 +8,8 @@ where the other ended (`CARRIED`).
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fedbreath.config import Config, composed, config_dir, parsed, written
+from fedbreath.composition import composed, config_dir, parsed, written
+from fedbreath.config import Config
 
 #: What a start takes from the run that begins with it, unless it says otherwise: the network
 #: and what it reads, the head that ``training.head=start`` asks for, and the split, so that

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedbreath.config import Config, load, written
+from fedbreath.composition import written
+from fedbreath.config import Config, load
 from fedbreath.errors import ConfigError, UserError
 from fedbreath.lock import locked
 from server import checkpoints

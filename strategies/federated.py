@@ -8,6 +8,7 @@ are summed in the order of their node ids, and the server's state goes in and co
 arrays by name.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -139,9 +140,9 @@ class Federated(FlowerFedAvg, Generic[C]):
                 f"{self.least}: call more clients (strategy.fraction, strategy.minimum)"
             )
 
+    @abstractmethod
     def combine(self, number: int, weights: Weights, replies: Sequence[Reply]) -> Weights:
-        """Nothing by itself."""
-        raise NotImplementedError
+        """One set of weights from at least one usable reply (`strategies.Strategy`)."""
 
     def advance(self, number: int, weights: Weights, combined: Weights) -> Weights:  # noqa: ARG002
         """The combined weights as they are."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedbreath import config
+from fedbreath import composition
 from fedbreath.config import LIBRARY, Component, component, digest, load, to_yaml
 from fedbreath.encoders.cnn import Cnn
 from fedbreath.encoders.cnn import Config as CnnConfig
@@ -232,8 +232,8 @@ def test_the_yaml_of_a_run_shows_its_overrides() -> None:
 def test_a_wheel_carries_its_yaml_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "site-packages" / "fedbreath"
     (package / "configs").mkdir(parents=True)
-    monkeypatch.setattr(config, "__file__", str(package / "config.py"))
-    assert config.config_dir() == package / "configs"
+    monkeypatch.setattr(composition, "__file__", str(package / "composition.py"))
+    assert composition.config_dir() == package / "configs"
     (package / "configs").rmdir()
     with pytest.raises(ConfigError, match="installation is broken"):
-        config.config_dir()
+        composition.config_dir()

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from fedbreath.cli import main
-from fedbreath.config import choices
+from fedbreath.composition import choices
 
 
 def run(*words: str, cache: Path | None = None) -> subprocess.CompletedProcess[str]:

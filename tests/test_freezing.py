@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from fedbreath import encoders
-from fedbreath.config import choices, component, load
+from fedbreath.composition import choices
+from fedbreath.config import component, load
 from fedbreath.encoders import Encoder
 from fedbreath.errors import ConfigError
 from fedbreath.features import Selection

@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Lowest first. What stands in one line does not import one another.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("fedbreath", "fedbreath.errors", "fedbreath.atomic", "fedbreath.recording",
-     "fedbreath._torchaudio", "fedbreath.tracks"),
+     "fedbreath._torchaudio", "fedbreath.tracks", "fedbreath.sections"),
     ("fedbreath.soundfiles",),
     ("fedbreath.audio", "fedbreath.views", "fedbreath.aggregation", "fedbreath.split",
      "fedbreath.npy", "fedbreath.optimizer", "fedbreath.lock", "fedbreath.collapse",
-     "fedbreath.descriptors", "fedbreath.guidance"),
+     "fedbreath.descriptors", "fedbreath.guidance", "fedbreath.composition"),
     ("fedbreath.config", "fedbreath.decoding"),
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.privacy"),
     ("fedbreath.building", "fedbreath.objectives", "fedbreath.site"),

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from fedbreath import collapse, encoders, monitor
 from fedbreath.audio import FrontEnd
-from fedbreath.config import Component, Config, choices, load
+from fedbreath.composition import choices
+from fedbreath.config import Component, Config, load
 from fedbreath.encoders import Encoder
 from fedbreath.features import Selection
 from fedbreath.monitor import TAKES, Monitor

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fedbreath.config import LIBRARY, choices, config_dir
+from fedbreath.composition import choices, config_dir
+from fedbreath.config import LIBRARY
 from simulation import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fedbreath.config import Component, Config, Training, choices, load
+from fedbreath.composition import choices
+from fedbreath.config import Component, Config, load
 from fedbreath.encoders import Encoder
 from fedbreath.errors import ConfigError, SiteError, UserError
 from fedbreath.features import Selection
@@ -26,6 +27,7 @@ from fedbreath.pretraining import (
     require_enough,
     rng_of,
 )
+from fedbreath.sections import Training
 from fedbreath.site import guard
 from tests.stores import MELS, noise, person, store
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from fedbreath import encoders, objectives
-from fedbreath.config import Component, Config, choices, config_dir, load
+from fedbreath.composition import choices, config_dir
+from fedbreath.config import Component, Config, load
 from fedbreath.privacy import Plan
 from simulation import PACKAGES
 

@@ -77,6 +77,8 @@ class Objective(nn.Module):
         tracks: Whether its crops have the frame tracks beside the log-mels.
         decomposable: True when each recording's loss depends on no other recording.
         COUPLING: Why it is not, as half a sentence; empty where it is.
+        MEMORY: What it compares with that is of no recording of the batch and not public (a
+            queue of earlier embeddings), as half a sentence; empty where there is nothing.
         SEPARATE: Whether whatever passes through the encoder, with gradient, is rows of the
             batch's own recordings, in order.
         minimum: Recordings that a batch needs at least.
@@ -87,12 +89,18 @@ class Objective(nn.Module):
     decomposable: bool
     minimum: int
     COUPLING: ClassVar[str] = ""
+    MEMORY: ClassVar[str] = ""
     SEPARATE: ClassVar[bool] = True
 
     @classmethod
     def coupling(cls, config: Any) -> str:  # noqa: ARG003 - a combination depends on its parts
         """Why the loss does not decompose, without building anything; empty where it does."""
         return cls.COUPLING
+
+    @classmethod
+    def memory(cls, config: Any) -> str:  # noqa: ARG003 - as above
+        """What `MEMORY` says, without building anything."""
+        return cls.MEMORY
 
     @classmethod
     def separate(cls, config: Any) -> bool:  # noqa: ARG003 - as above

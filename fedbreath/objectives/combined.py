@@ -65,8 +65,12 @@ class Combined(Objective):
     @classmethod
     def coupling(cls, config: Config) -> str:
         """The reason of the first part that has one."""
-        reasons = {n: p.target.coupling(p.config) for n, p in config.parts.items()}  # type: ignore[attr-defined]
-        return next((f"of its part {n}, {why}" for n, why in reasons.items() if why), "")
+        return _first({n: p.target.coupling(p.config) for n, p in config.parts.items()})  # type: ignore[attr-defined]
+
+    @classmethod
+    def memory(cls, config: Config) -> str:
+        """What the first part remembers that remembers anything."""
+        return _first({n: p.target.memory(p.config) for n, p in config.parts.items()})  # type: ignore[attr-defined]
 
     @classmethod
     def separate(cls, config: Config) -> bool:
@@ -110,3 +114,8 @@ class Combined(Objective):
             for weight, part in zip(self.weights, self.parts, strict=True)
         ]
         return torch.stack(losses).sum()
+
+
+def _first(reasons: Mapping[str, str]) -> str:
+    """The reason of the first part that has one."""
+    return next((f"of its part {name}, {why}" for name, why in reasons.items() if why), "")

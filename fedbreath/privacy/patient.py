@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from fedbreath.privacy import Plan
-from fedbreath.privacy.chance import StepKeys
-from fedbreath.privacy.sampled import Member, Sampled, Sums, UnitViews, by_patient, each_clipped
+from fedbreath.privacy.sampled import Member, Sampled, by_patient
 from fedbreath.privacy.spec import (
     SiteSpec,
     refuse_batch_norm,
     refuse_coupling,
+    refuse_memory,
     refuse_told,
     refuse_unknown_persons,
 )
@@ -60,10 +58,11 @@ class PerPatient(Sampled):
         """Refuse what cannot be made private.
 
         Raises:
-            ConfigError: The objective compares recordings, BatchNorm is trained, or the data
-                set is known to name no persons.
+            ConfigError: The objective compares recordings or remembers some, BatchNorm is
+                trained, something would be told, or the data set names no persons.
         """
         refuse_coupling(run, "patient")
+        refuse_memory(run, "patient")
         refuse_batch_norm(run, "patient")
         refuse_told(run, "patient")
         refuse_unknown_persons(run, "patient")
@@ -79,17 +78,3 @@ class PerPatient(Sampled):
     def rows(self) -> int:
         """So many recordings, each in so many views."""
         return self.recordings * self.spec.multiplicity
-
-    def total(
-        self,
-        module: nn.Module,
-        drawn: Sequence[Member],
-        views: UnitViews,
-        keys: StepKeys,  # noqa: ARG002 - nothing but views is drawn
-    ) -> Sums:
-        """The sum of clipped gradients."""
-        return each_clipped(self.spec, module, drawn, views)
-
-    def divisor(self, population: int) -> float:
-        """Patients that a step is expected to draw."""
-        return self.spec.rate * population

@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from fedbreath.privacy import Plan
-from fedbreath.privacy.chance import StepKeys
-from fedbreath.privacy.sampled import Member, Sampled, Sums, UnitViews, by_recording, each_clipped
+from fedbreath.privacy.sampled import Member, Sampled, by_recording
 from fedbreath.privacy.spec import (
     SiteSpec,
     refuse_batch_norm,
     refuse_coupling,
+    refuse_memory,
     refuse_told,
 )
 from fedbreath.privacy.terms import Unit
@@ -45,9 +43,11 @@ class PerRecording(Sampled):
         """Refuse what cannot be made private.
 
         Raises:
-            ConfigError: The objective compares recordings, or BatchNorm is trained.
+            ConfigError: The objective compares recordings or remembers some, BatchNorm is
+                trained, or something would be told.
         """
         refuse_coupling(run, "recording")
+        refuse_memory(run, "recording")
         refuse_batch_norm(run, "recording")
         refuse_told(run, "recording")
 
@@ -58,17 +58,3 @@ class PerRecording(Sampled):
     def rows(self) -> int:
         """One a view."""
         return self.spec.multiplicity
-
-    def total(
-        self,
-        module: nn.Module,
-        drawn: Sequence[Member],
-        views: UnitViews,
-        keys: StepKeys,  # noqa: ARG002 - nothing but views is drawn
-    ) -> Sums:
-        """The sum of clipped gradients."""
-        return each_clipped(self.spec, module, drawn, views)
-
-    def divisor(self, population: int) -> float:
-        """Recordings that a step is expected to draw."""
-        return self.spec.rate * population

@@ -100,15 +100,28 @@ class Sampled(ABC):
     def rows(self) -> int:
         """Rows of the views of one unit, the same for each."""
 
-    @abstractmethod
     def total(
-        self, module: nn.Module, drawn: Sequence[Member], views: UnitViews, keys: StepKeys
+        self,
+        module: nn.Module,
+        drawn: Sequence[Member],
+        views: UnitViews,
+        keys: StepKeys,  # noqa: ARG002 - nothing but views is drawn
     ) -> Sums:
-        """The bounded sum before noise. Only `step` and the audit ask for it."""
+        """The bounded sum before noise. Only `step` and the audit ask for it.
 
-    @abstractmethod
+        Unless a mechanism says otherwise: the sum of units' gradients, each clipped to C, so
+        that D_add is C where the loss decomposes over units.
+        """
+        if not drawn:
+            return zeros(module)
+        spec = self.spec
+        return clipped_sum(
+            module, gathered(drawn, views), len(drawn), spec.clip, spec.grad, spec.microbatch
+        )
+
     def divisor(self, population: int) -> float:
-        """The public number that the noised sum is divided by."""
+        """The public number that the noised sum is divided by: units that a step expects."""
+        return self.spec.rate * population
 
     @property
     def sensitivity(self) -> float:
@@ -210,17 +223,6 @@ class Sampled(ABC):
             f"sigma = {self.sigma:.4g}"
         )
         return bound.guarantee(self.name, released)
-
-
-def each_clipped(
-    spec: SiteSpec, module: nn.Module, drawn: Sequence[Member], views: UnitViews
-) -> Sums:
-    """The sum of units' gradients, each clipped to C: D_add is C where the loss decomposes."""
-    if not drawn:
-        return zeros(module)
-    return clipped_sum(
-        module, gathered(drawn, views), len(drawn), spec.clip, spec.grad, spec.microbatch
-    )
 
 
 def gathered(drawn: Sequence[Member], views: UnitViews) -> list[Tensor]:

@@ -164,7 +164,7 @@ def refuse_batch_norm(run: Any, mechanism: str) -> None:
         raise ConfigError(
             f"encoder.norm=batch cannot go with privacy={mechanism}: in training BatchNorm mixes "
             "the recordings of a batch, so that clipping does not bound what one of them does "
-            "(measured: up to 86 times the bound). Use encoder.norm=group, or freeze it with "
+            "(found by the audit: 50 times the bound). Use encoder.norm=group, or freeze it with "
             "training.freeze=[norm]"
         )
 
@@ -191,6 +191,21 @@ def refuse_unknown_persons(run: Any, mechanism: str) -> None:
         )
 
 
+def refuse_memory(run: Any, mechanism: str) -> None:
+    """Refuse a loss that compares with recordings of earlier steps.
+
+    Raises:
+        ConfigError: It does.
+    """
+    why = run.objective.target.memory(run.objective.config)
+    if why:
+        raise ConfigError(
+            f"objective={run.objective.name} cannot go with privacy={mechanism}: {why}, and what "
+            "is kept of a private recording acts on steps that it is not drawn for (found by the "
+            "audit: 15 times the bound). Use public negatives instead: objective=public_bank"
+        )
+
+
 def refuse_coupling(run: Any, mechanism: str) -> None:
     """Refuse a loss in which one recording's gradient depends on another recording.
 
@@ -203,7 +218,7 @@ def refuse_coupling(run: Any, mechanism: str) -> None:
         raise ConfigError(
             f"objective={run.objective.name} cannot go with privacy={mechanism}: {why}, so a "
             "recording's gradient depends on others and clipping it does not bound what that "
-            f"recording can do (measured: up to 127 times the bound). Sound are {SOUND}"
+            f"recording can do (found by the audit: 127 times the bound). Sound are {SOUND}"
         )
     if run.privacy.config.grad == "ghost" and not objective.separate(run.objective.config):
         raise ConfigError(

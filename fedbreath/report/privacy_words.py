@@ -125,84 +125,88 @@ def _how_well(arm: ArmPrivacy) -> str:
     )
 
 
+#: What no epsilon covers, whatever the run; ``{one}`` is who is hidden.
+_NEVER: tuple[Said, ...] = (
+    (
+        "This page",
+        "Scores, probes, intervals and figures are computed without noise on recordings and "
+        "labels of persons of the same data sets. To publish them is outside the guarantee.",
+    ),
+    (
+        "Choices",
+        "Settings that were chosen by looking at results on the same persons (a learning rate, an "
+        "arm of this page, the best of several runs) tell of them, and no ledger knows. Choose on "
+        "public or simulated sound.",
+    ),
+    (
+        "Other runs",
+        "The ledgers of a simulation begin and end with the run. What earlier runs spent on the "
+        "same recordings comes on top; a node's own ledger counts it.",
+    ),
+    (
+        "What holds of many",
+        "Participation of one {one} is hidden, not what is true of people like them: that wheezes "
+        "go with asthma may be learnt, and may be told of somebody who never took part. Nor are "
+        "relatives, twins or others who were recorded together hidden as a group.",
+    ),
+    (
+        "Stated figures",
+        "Populations and sampling rates are what the site or the study states. Nobody checks them.",
+    ),
+    (
+        "Arithmetic",
+        "The proof is about real numbers. Noise in floating point leaks a little more to whoever "
+        "exploits its last bits; that is not accounted for.",
+    ),
+    (
+        "Timing",
+        "How long a round takes at a site hints at how much was drawn for it; no noise covers "
+        "that.",
+    ),
+    (
+        "The start",
+        "What the encoder began with is taken for public: its recordings are not protected by "
+        "anything here.",
+    ),
+)
+
+_DISJOINT: Said = (
+    "Disjoint sites",
+    "The greatest epsilon over sites counts, on the assumption that no {one} is at two of them. "
+    "Who is pays for both.",
+)
+
+_SERVER: Said = (
+    "The server",
+    "It sees every update without noise. Against the server itself, or whoever breaks into it, "
+    "there is no guarantee.",
+)
+
+_COHORT: Said = (
+    "A simulated cohort",
+    "Noise and epsilon are those of the assumed cohort, scaled down to the simulated one. The "
+    "persons of this simulation did not get that protection; the figure is what a deployment of "
+    "the assumed size would have.",
+)
+
+_UNPROTECTED: Said = (
+    "Arms without privacy",
+    "{arms}: trained on the same persons, and bounded by nothing. Such an encoder must not leave "
+    "the place where it was computed; with it, no composition is worth anything.",
+)
+
+
 def uncovered(record: PrivacyRecord) -> tuple[Said, ...]:
     """What no epsilon of this page covers."""
     arms = record.arms
     units = sorted({arm.unit for arm in arms})
     one = units[0] if len(units) == 1 else "person"
-    several = any(len(arm.sites) > 1 for arm in arms)
     said = [
-        (
-            "This page",
-            "Scores, probes, intervals and figures are computed without noise on recordings and "
-            "labels of persons of the same data sets. To publish them is outside the guarantee.",
-        ),
-        (
-            "Choices",
-            "Settings that were chosen by looking at results on the same persons (a learning "
-            "rate, an arm of this page, the best of several runs) tell of them, and no ledger "
-            "knows. Choose on public or simulated sound.",
-        ),
-        (
-            "Other runs",
-            "The ledgers of a simulation begin and end with the run. What earlier runs spent on "
-            "the same recordings comes on top; a node's own ledger counts it.",
-        ),
-        (
-            "What holds of many",
-            f"Participation of one {one} is hidden, not what is true of people like them: that "
-            "wheezes go with asthma may be learnt, and may be told of somebody who never took "
-            "part. Nor are relatives, twins or others who were recorded together hidden as a "
-            "group.",
-        ),
-        (
-            "Stated figures",
-            "Populations and sampling rates are what the site or the study states. Nobody "
-            "checks them.",
-        ),
-        (
-            "Arithmetic",
-            "The proof is about real numbers. Noise in floating point leaks a little more to "
-            "whoever exploits its last bits; that is not accounted for.",
-        ),
-        (
-            "The start",
-            "What the encoder began with is taken for public: its recordings are not protected "
-            "by anything here.",
-        ),
+        *_NEVER,
+        *([_DISJOINT] if any(len(arm.sites) > 1 for arm in arms) else []),
+        *([_SERVER] if any(arm.trust_model == "central" for arm in arms) else []),
+        *([_COHORT] if any(arm.cohort for arm in arms) else []),
+        *([_UNPROTECTED] if record.unprotected else []),
     ]
-    if several:
-        said.append(
-            (
-                "Disjoint sites",
-                f"The greatest epsilon over sites counts, on the assumption that no {one} is at "
-                "two of them. Who is pays for both.",
-            )
-        )
-    if any(arm.trust_model == "central" for arm in arms):
-        said.append(
-            (
-                "The server",
-                "It sees every update without noise. Against the server itself, or whoever breaks "
-                "into it, there is no guarantee.",
-            )
-        )
-    if any(arm.cohort for arm in arms):
-        said.append(
-            (
-                "A simulated cohort",
-                "Noise and epsilon are those of the assumed cohort, scaled down to the simulated "
-                "one. The persons of this simulation did not get that protection; the figure is "
-                "what a deployment of the assumed size would have.",
-            )
-        )
-    if record.unprotected:
-        said.append(
-            (
-                "Arms without privacy",
-                f"{', '.join(record.unprotected)}: trained on the same persons, and bounded by "
-                "nothing. Such an encoder must not leave the place where it was computed; with it, "
-                "no composition is worth anything.",
-            )
-        )
-    return tuple(said)
+    names = ", ".join(record.unprotected)
+    return tuple((heading, text.format(one=one, arms=names)) for heading, text in said)

@@ -101,9 +101,10 @@ def _accounts(folder: Path, place: str) -> dict[str, _Account]:
         records = verified(path, path.parent.parent / _SECOND)
         events = tuple(events_of(records))
         if events:
-            found[str(records[0]["site"])] = _Account(
-                events, budget_of(records).terms, tuple(records)
-            )
+            # By their place: two clients' names may be one ledger's name.
+            home = path.parent.parent
+            name = "server" if place == "server" else str(home.relative_to(folder / "sites"))
+            found[name] = _Account(events, budget_of(records).terms, tuple(records))
     return found
 
 

@@ -17,8 +17,8 @@ from flwr.app.user_config import UserConfig
 import client.app
 import server.app
 from client.local import LocalSite, SitePrivacy
+from fedbreath.composition import written
 from fedbreath.config import Config as RunConfig
-from fedbreath.config import written
 from fedbreath.features import Selection
 from fedbreath.privacy import Plan
 from fedbreath.privacy.sampled import Sampled

@@ -11,7 +11,8 @@ from fedbreath.audit import Summed
 from fedbreath.audit.families import CANARIES, FAMILIES
 from fedbreath.audit.sensitivity import FEW, LEFT, NORMAL, Effort, Sensitivity, conclude, search
 from fedbreath.audit.site import Setting, SiteSum, summed
-from fedbreath.config import Component, Config, choices, component, load
+from fedbreath.composition import choices
+from fedbreath.config import Component, Config, component, load
 from fedbreath.errors import ConfigError, PrivacyError
 from fedbreath.privacy.client_central import ClientCentral
 from fedbreath.privacy.clipping import Method

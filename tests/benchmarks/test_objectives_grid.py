@@ -19,7 +19,8 @@ from benchmarks.objectives_grid import (
     untrained,
     with_steps,
 )
-from fedbreath.config import Config, choices, load
+from fedbreath.composition import choices
+from fedbreath.config import Config, load
 from simulation import PACKAGES
 
 ROOT = Path("/recordings")

@@ -8,7 +8,8 @@ from flwr.app import ConfigRecord, Context, RecordDict
 from client.app import app
 from client.local import held_out, open_site, parts
 from fedbreath import building, split
-from fedbreath.config import Config, component, load, written
+from fedbreath.composition import written
+from fedbreath.config import Config, component, load
 from fedbreath.errors import ConfigError, DataError, SiteError
 from tests import coswara_folder
 from tests.flower import instruction

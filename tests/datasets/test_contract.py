@@ -14,7 +14,8 @@ from types import ModuleType
 
 import pytest
 
-from fedbreath.config import Component, choices, component
+from fedbreath.composition import choices
+from fedbreath.config import Component, component
 from fedbreath.datasets import Provenance, collection, simulated
 from fedbreath.errors import DataError
 from fedbreath.recording import Modality, Recording, Site

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from fedbreath import objectives
-from fedbreath.config import choices, component
+from fedbreath.composition import choices
+from fedbreath.config import component
 from fedbreath.objectives import Objective
 from fedbreath.views import Views
 from tests.objectives.small import (

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from fedbreath import building
 from fedbreath.collapse import effective_rank, spread
-from fedbreath.config import Component, Config, choices, load
+from fedbreath.composition import choices
+from fedbreath.config import Component, Config, load
 from fedbreath.datasets import simulated
 from fedbreath.features import Selection
 from fedbreath.objectives import vicreg

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedbreath.config import choices, load
+from fedbreath.composition import choices
+from fedbreath.config import load
 from fedbreath.pretraining import Learner
 from fedbreath.privacy.chance import Chance, Rows
 from tests.stores import MELS, noise, person, store

@@ -1,15 +1,19 @@
 """What cannot be made private is refused when a run is composed, in a sentence that teaches."""
 
 import re
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from torch import nn
 
-from fedbreath.config import LIBRARY, Component, choices, load
+from fedbreath.composition import choices
+from fedbreath.config import LIBRARY, Component, Config, load
 from fedbreath.errors import ConfigError
 from fedbreath.objectives import cola
+from fedbreath.objectives.combined import Combined
+from fedbreath.objectives.combined import Config as CombinedConfig
 from fedbreath.pretraining import Learner
-from fedbreath.privacy import spec
 
 PATIENT = "privacy=patient privacy.population=200 strategy.weighting=uniform"
 RECORDING = "privacy=recording privacy.population=200 strategy.weighting=uniform"
@@ -94,13 +98,17 @@ def test_an_objective_says_why_if_and_only_if_it_does_not_decompose(objective: s
 
 
 def test_a_combination_of_what_decomposes_is_allowed() -> None:
-    load(f"{PATIENT} objective=combined ~objective.parts.cola ~objective.weights.cola", PACKAGES)
+    words = f"{PATIENT} objective=combined ~objective.parts.cola ~objective.weights.cola"
+    config = load(words, PACKAGES)
+    assert config.objective.config.parts
+    assert config.privacy.name == "patient"
 
 
 class Queue(cola.Cola):
     """A queue of private keys: declared, so that it is refused."""
 
-    COUPLING: ClassVar[str] = "its negatives are a queue of other recordings' embeddings"
+    COUPLING: ClassVar[str] = ""
+    MEMORY: ClassVar[str] = "its negatives are a queue of other recordings' embeddings"
 
 
 class Mixed(cola.Cola):
@@ -109,22 +117,35 @@ class Mixed(cola.Cola):
     COUPLING: ClassVar[str] = "its views mix the recordings of a batch"
 
 
-@pytest.mark.parametrize("objective", [Queue, Mixed])
-@pytest.mark.parametrize("mechanism", ["recording", "patient"])
-def test_private_queues_and_mixed_batches_are_refused(objective: Any, mechanism: str) -> None:
-    class Named:
-        target, config, name = objective, None, "of_tests"
+def with_objective(words: str, target: type) -> Config:
+    """A run whose objective is another class, checked as a composed one is."""
+    run = load(words, PACKAGES)
+    return replace(run, objective=Component(target, run.objective.config))
 
-    class Run:
-        objective = Named
-        privacy = load(PATIENT).privacy
 
-    with pytest.raises(ConfigError, match=re.escape(objective.COUPLING)):
-        spec.refuse_coupling(Run, mechanism)
+@pytest.mark.parametrize("words", [RECORDING, PATIENT, BUCKETS])
+def test_a_private_queue_is_refused_by_every_mechanism_at_the_site(words: str) -> None:
+    with pytest.raises(ConfigError, match=f"{Queue.MEMORY}, .* objective=public_bank"):
+        with_objective(words, Queue)
+    parts = {"one": Component(Queue, cola.Config())}
+    combined = Component(Combined, CombinedConfig(parts, {"one": 1.0}))
+    run = load(words, PACKAGES)
+    with pytest.raises(ConfigError, match=f"of its part one, {Queue.MEMORY}"):
+        replace(run, objective=combined)
+
+
+@pytest.mark.parametrize("words", [RECORDING, PATIENT])
+def test_a_mixed_batch_is_refused_where_each_unit_is_clipped(words: str) -> None:
+    with pytest.raises(ConfigError, match=f"{Mixed.COUPLING}, so a recording's gradient"):
+        with_objective(words, Mixed)
+    with_objective(BUCKETS, Mixed)  # inside a bucket all is clipped together
 
 
 def test_a_frozen_batch_norm_is_no_batch_norm() -> None:
-    load(f"{PATIENT} encoder=opera_ce training.freeze=[norm]", PACKAGES)
+    config = load(f"{PATIENT} encoder=opera_ce privacy.grad=vmap training.freeze=[norm]", PACKAGES)
+    norms = [m for m in Learner(config).encoder.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    assert not any(m.training or m.weight.requires_grad for m in norms)
 
 
 def test_what_passes_through_the_encoder_beside_recordings_needs_vmap() -> None:

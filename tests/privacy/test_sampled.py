@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, chi2
 from torch import Tensor, nn
 
-from fedbreath.config import choices, component
+from fedbreath.composition import choices
+from fedbreath.config import component
 from fedbreath.errors import PrivacyError
 from fedbreath.objectives import Objective
 from fedbreath.pretraining import Trained

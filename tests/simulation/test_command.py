@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fedbreath.config import choices, config_dir
+from fedbreath.composition import choices, config_dir
 from fedbreath.lock import locked
 from fedbreath.report import folder as records
 from simulation.command import main

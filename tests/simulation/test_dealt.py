@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fedbreath.config import choices, load
+from fedbreath.composition import choices
+from fedbreath.config import load
 from fedbreath.report import folder as records
 from simulation import PACKAGES
 from simulation.data import Prepared, prepare

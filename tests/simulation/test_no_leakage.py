@@ -15,7 +15,8 @@ from client.local import as_trained_on, held_out
 from fedbreath import split
 from fedbreath.audio import FrontEnd
 from fedbreath.building import prepare as build
-from fedbreath.config import Config, choices, load
+from fedbreath.composition import choices
+from fedbreath.config import Config, load
 from fedbreath.downstream import benchmark, embedding
 from fedbreath.features import Entry, Store
 from fedbreath.recording import Recording, Site

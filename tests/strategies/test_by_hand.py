@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from flwr.app import ConfigRecord, Message
 
-from fedbreath.config import choices, load
+from fedbreath.composition import choices
+from fedbreath.config import load
 from fedbreath.errors import UserError
 from fedbreath.guidance import CONTROL
 from server.app import PACKAGES

@@ -9,7 +9,8 @@ import pytest
 from flwr.app import ConfigRecord, Message
 from numpy.typing import NDArray
 
-from fedbreath.config import choices, load
+from fedbreath.composition import choices
+from fedbreath.config import load
 from fedbreath.errors import UserError
 from fedbreath.guidance import Guidance
 from server.app import PACKAGES

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from fedbreath.config import choices, load
+from fedbreath.composition import choices
+from fedbreath.config import load
 from simulation import PACKAGES
 from simulation.partitions.__main__ import PANELS, main, silent
 
