@@ -10,7 +10,7 @@ from benchmarks.objectives_figure import gains
 from benchmarks.objectives_table import Estimate, Row, Sheet
 from benchmarks.objectives_worth import Worth, sentences, worth
 from fedbreath.report import page as report
-from fedbreath.report.records import SkippedTask, TaskFacts
+from fedbreath.report.score_records import SkippedTask, TaskFacts
 from fedbreath.report.svg import Drawing
 from fedbreath.report.tables import Cell
 from fedbreath.report.tables import Row as Shown

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from benchmarks.objectives_grid import Run
 from fedbreath.errors import UserError
 from fedbreath.report.decoding import RecordError, loads
-from fedbreath.report.records import SkippedTask, TaskFacts
+from fedbreath.report.score_records import SkippedTask, TaskFacts
 
 R = TypeVar("R")
 

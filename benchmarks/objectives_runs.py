@@ -28,7 +28,8 @@ from fedbreath.lock import locked
 from fedbreath.pretraining import Learner, require_enough, rng_of
 from fedbreath.report import scoring
 from fedbreath.report.decoding import dumps, loads
-from fedbreath.report.records import RoundRecord, SkippedTask
+from fedbreath.report.records import RoundRecord
+from fedbreath.report.score_records import SkippedTask
 from server import checkpoints
 from simulation import PACKAGES, baselines
 from simulation.arms import build_encoder, encoder_of

@@ -32,8 +32,7 @@ from fedbreath.config import load
 from fedbreath.downstream.benchmark import ArmScores
 from fedbreath.errors import UserError
 from fedbreath.report import folder as records
-from fedbreath.report import page, scoring
-from fedbreath.report import records as r
+from fedbreath.report import page, score_records, scoring
 from fedbreath.report.terminal import summary
 from simulation import arms
 from simulation.arms import Arm
@@ -121,7 +120,7 @@ def run(asked: argparse.Namespace) -> None:
     rows = planned(words, prepared)
     found = results(asked.root, asked.overrides, asked.seeds, asked.out, asked.workers)
     told = [
-        r.Arm(
+        score_records.Arm(
             arm.name,
             arm.title,
             arm.kind,

@@ -24,7 +24,7 @@ from fedbreath.downstream.embedding import Floats
 from fedbreath.encoders import Encoder
 from fedbreath.features import Selection
 from fedbreath.lock import locked
-from fedbreath.report.records import Kind
+from fedbreath.report.score_records import Kind
 from server import checkpoints
 from server.rounds import Observer
 from simulation import PACKAGES, baselines

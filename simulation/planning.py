@@ -14,7 +14,7 @@ from fedbreath.config import Config
 from fedbreath.features import Selection
 from fedbreath.privacy import Plan
 from fedbreath.privacy.client_central import ClientCentral
-from fedbreath.report.records import Kind
+from fedbreath.report.score_records import Kind
 from simulation import baselines
 from simulation.arms import Arm
 from simulation.variants import Variant

@@ -11,7 +11,7 @@ from typing import Any
 from fedbreath.config import Config, load
 from fedbreath.downstream.benchmark import ArmScores
 from fedbreath.report import folder as records
-from fedbreath.report import page, scoring, spending
+from fedbreath.report import page, score_records, scoring, spending
 from fedbreath.report import records as r
 from fedbreath.report.spending import Spender
 from simulation import PACKAGES, arms, starts, variants
@@ -105,9 +105,9 @@ def _make_starts(runs: Sequence[Composed], prepared: Prepared, display: Display)
         display.finish(title)
 
 
-def _record(arm: Arm) -> r.Arm:
+def _record(arm: Arm) -> score_records.Arm:
     note = f"not run: {arm.missing}" if arm.missing else arm.note
-    return r.Arm(arm.name, arm.title, arm.kind, arm.steps, note)
+    return score_records.Arm(arm.name, arm.title, arm.kind, arm.steps, note)
 
 
 def _begin(out: Path, record: r.RunRecord) -> None:

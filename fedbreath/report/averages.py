@@ -9,7 +9,7 @@ heading says.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from fedbreath.report.records import TaskFacts
+from fedbreath.report.score_records import TaskFacts
 
 _TITLES = {
     "lung": "Lung sounds",

@@ -14,13 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fedbreath.report.averages import Average, averages
-from fedbreath.report.records import (
-    Arm,
-    Mean,
-    ScoresRecord,
-    TaskFacts,
-    TaskScore,
-)
+from fedbreath.report.score_records import Arm, Mean, ScoresRecord, TaskFacts, TaskScore
 from fedbreath.report.svg import (
     PHONE,
     Drawing,

@@ -12,14 +12,8 @@ from fedbreath.atomic import write_text
 from fedbreath.errors import UserError
 from fedbreath.report.decoding import RecordError, dumps, loads
 from fedbreath.report.privacy_records import PrivacyRecord
-from fedbreath.report.records import (
-    DataRecord,
-    ProbeRecord,
-    Records,
-    RoundRecord,
-    RunRecord,
-    ScoresRecord,
-)
+from fedbreath.report.records import DataRecord, ProbeRecord, Records, RoundRecord, RunRecord
+from fedbreath.report.score_records import ScoresRecord
 
 R = TypeVar("R")
 

@@ -10,7 +10,8 @@ from fedbreath.report.privacy_records import (
     SiteSpending,
 )
 from fedbreath.report.privacy_words import Said, explained, sure, uncovered
-from fedbreath.report.records import Difference, Records, ScoresRecord
+from fedbreath.report.records import Records
+from fedbreath.report.score_records import Difference, ScoresRecord
 from fedbreath.report.wording import Tone, change, difference, tone
 
 #: What may be said of private training, by its paired interval over the public start.

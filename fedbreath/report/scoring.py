@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fedbreath.downstream.benchmark import ArmScores, Pool, TaskData, label_from_device
 from fedbreath.downstream.score import interval, resamples, weighted_auroc
 from fedbreath.report.averages import averages
-from fedbreath.report.records import (
+from fedbreath.report.score_records import (
     Arm,
     Difference,
     Mean,

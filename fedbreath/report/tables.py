@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fedbreath.report.averages import averages
-from fedbreath.report.records import Arm, Difference, Mean, ScoresRecord, TaskFacts, TaskScore
+from fedbreath.report.score_records import Arm, Difference, Mean, ScoresRecord, TaskFacts, TaskScore
 from fedbreath.report.wording import change, decimal, difference, interval, tone
 
 COLUMNS = 5

@@ -10,7 +10,8 @@ from fedbreath.report import folder, signs
 from fedbreath.report.averages import averages
 from fedbreath.report.privacy_records import PrivacyRecord
 from fedbreath.report.privacy_section import gains
-from fedbreath.report.records import Records, ScoresRecord
+from fedbreath.report.records import Records
+from fedbreath.report.score_records import ScoresRecord
 from fedbreath.report.tables import ordered
 from fedbreath.report.wording import decimal, duration, interval, verdict
 

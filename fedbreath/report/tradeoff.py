@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fedbreath.report.privacy_section import over_start, told
-from fedbreath.report.records import Mean, Records
+from fedbreath.report.records import Records
+from fedbreath.report.score_records import Mean
 from fedbreath.report.svg import (
     PHONE,
     Drawing,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from fedbreath.report.records import Difference, Records, RoundRecord, ScoresRecord
+from fedbreath.report.records import Records, RoundRecord
+from fedbreath.report.score_records import Difference, ScoresRecord
 
 Tone = Literal["gain", "noise", "loss", "open"]
 

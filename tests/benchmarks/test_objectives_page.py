@@ -16,7 +16,7 @@ from benchmarks.objectives_table import Sheet, as_csv, finalists, sheet
 from benchmarks.objectives_terminal import summary, terminal
 from benchmarks.objectives_worth import sentences, worth
 from fedbreath.report.decoding import dumps, loads
-from fedbreath.report.records import SkippedTask
+from fedbreath.report.score_records import SkippedTask
 from tests.report import sample
 
 SCORES = sample.records().scores

@@ -8,24 +8,26 @@ import numpy as np
 
 from fedbreath.report import folder
 from fedbreath.report.records import (
-    Arm,
     ClientFacts,
     DataRecord,
-    Difference,
     EncoderFacts,
     Failure,
     GuaranteeText,
     Machine,
-    Mean,
     Participant,
     ProbeRecord,
-    Ratio,
     Records,
     RoundRecord,
     RunRecord,
-    ScoresRecord,
     SiteFacts,
     SkippedItem,
+)
+from fedbreath.report.score_records import (
+    Arm,
+    Difference,
+    Mean,
+    Ratio,
+    ScoresRecord,
     SkippedTask,
     TaskFacts,
     TaskScore,

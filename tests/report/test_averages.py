@@ -11,7 +11,7 @@ from fedbreath.downstream.benchmark import ArmScores, Pool
 from fedbreath.downstream.classification import Classification, Config, Group
 from fedbreath.report import figures, page, scoring, tables
 from fedbreath.report.averages import averages
-from fedbreath.report.records import Arm, ScoresRecord, TaskFacts
+from fedbreath.report.score_records import Arm, ScoresRecord, TaskFacts
 from fedbreath.report.wording import decimal, interval
 from tests.report import sample
 from tests.stores import noise, person, store

@@ -9,7 +9,8 @@ import pytest
 from fedbreath.errors import UserError
 from fedbreath.report import folder
 from fedbreath.report.decoding import RecordError, dumps, loads
-from fedbreath.report.records import Participant, TaskScore
+from fedbreath.report.records import Participant
+from fedbreath.report.score_records import TaskScore
 
 from . import sample
 

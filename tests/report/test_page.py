@@ -11,14 +11,8 @@ import pytest
 
 from fedbreath.errors import UserError
 from fedbreath.report import figures, page
-from fedbreath.report.records import (
-    Arm,
-    Failure,
-    Participant,
-    Records,
-    ScoresRecord,
-    SkippedItem,
-)
+from fedbreath.report.records import Failure, Participant, Records, SkippedItem
+from fedbreath.report.score_records import Arm, ScoresRecord
 from fedbreath.report.tables import COLUMNS, blocks
 from fedbreath.report.wording import decimal, interval
 

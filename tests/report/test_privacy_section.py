@@ -16,7 +16,8 @@ from fedbreath.report.privacy_records import (
     SiteSpending,
 )
 from fedbreath.report.privacy_words import explained, uncovered
-from fedbreath.report.records import Arm, Difference, GuaranteeText, Mean, Records
+from fedbreath.report.records import GuaranteeText, Records
+from fedbreath.report.score_records import Arm, Difference, Mean
 from fedbreath.report.terminal import summary
 from fedbreath.report.tradeoff import tradeoff
 from fedbreath.report.wording import verdict

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from fedbreath.downstream import benchmark
 from fedbreath.downstream.benchmark import ArmScores, Pool
 from fedbreath.downstream.classification import Classification, Config
-from fedbreath.report.records import Arm, ScoresRecord
+from fedbreath.report.score_records import Arm, ScoresRecord
 from fedbreath.report.scoring import summarise
 from tests.stores import noise, person, store
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from fedbreath.report.records import Difference, Ratio, Records, ScoresRecord
+from fedbreath.report.records import Records
+from fedbreath.report.score_records import Difference, Ratio, ScoresRecord
 from fedbreath.report.wording import change, decimal, kept_share, tone, verdict
 
 from . import sample

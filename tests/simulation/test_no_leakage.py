@@ -20,8 +20,7 @@ from fedbreath.config import Config, load
 from fedbreath.downstream import benchmark, embedding
 from fedbreath.features import Entry, Store
 from fedbreath.recording import Recording, Site
-from fedbreath.report import records as r
-from fedbreath.report import scoring
+from fedbreath.report import score_records, scoring
 from simulation import PACKAGES, arms, planning
 from simulation.data import Prepared, prepare, without_heard, without_leaks
 from simulation.describe import trained_on
@@ -236,7 +235,7 @@ def test_where_no_person_is_known_the_score_says_by_recording(
     vectors = embedding.log_mel_statistics(prepared.pool.selection)
     scores = scoring.summarise(
         prepared.pool,
-        [r.Arm("log_mel", "Log-mel", "features", 0, "")],
+        [score_records.Arm("log_mel", "Log-mel", "features", 0, "")],
         {"log_mel": [benchmark.score(prepared.pool, vectors)]},
         trained_on(prepared),
         config.evaluation.bootstrap,
