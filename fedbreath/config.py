@@ -124,6 +124,12 @@ class Config:
             # What groups there are is for the encoder to say; it is not built for that.
             encoder: Any = self.encoder.target
             encoder.check_freeze(self.training.freeze, encoder.group_names(self.encoder.config))
+        init = getattr(self.encoder.config, "init", None)
+        if self.training.head == "start" and init is None and self.start is None:
+            raise ConfigError(
+                "training.head=start needs a run to start from, whose head it is: set start, or "
+                "encoder.init=fedbreath:PATH"
+            )
         privacy: Any = self.privacy.target
         if hasattr(privacy, "check"):
             privacy.check(self)

@@ -45,12 +45,14 @@ def study(run: Composed, overrides: tuple[str, ...], out: Path, display: Display
     assert config.engine is not None
     workers = config.engine.build().workers
     compared = variants.of(config, overrides)
+    # What the run begins with is read before hours of recordings are, where it is there already.
+    known = run_record(config, overrides) if run.start is None else None
     with Helpers(workers - 1, display) as helpers:
         prepared = prepare(config, workers, _reading(READING, display))
         for title, own in (("this run", run), *((v.title, v.run) for v in compared)):
             variants.refuse_unstated(title, own.config, prepared.clients)
         _make_starts([run, *(v.run for v in compared)], prepared, display)
-        record = run_record(config, overrides)
+        record = known or run_record(config, overrides)
         _begin(out, record)
         records.save(out, describe(config, prepared))
         planned = plan(config, run.words, prepared.clients, compared)
