@@ -31,13 +31,13 @@ ASSETS = {
 #: What an installed library must be able to do; prints where it came from.
 PROOF = """
 import fedbreath, pathlib
-from fedbreath import config
+from fedbreath import composition, config
 found = config.component("data", "esc10", ["root=x"])
 assert (found.name, found.config.root) == ("esc10", "x")
 assert config.component("data", "simulated", ["persons=3"]).build().sites()
 assert config.component("data", "real", ["root=x"]).config.root == "x"
 for group in config.LIBRARY:
-    assert config.choices(group), group
+    assert composition.choices(group), group
 import torch
 from fedbreath.audio import FrontEnd
 from fedbreath.objectives import public
@@ -46,7 +46,7 @@ assert len(public.standard(FrontEnd(), 62)[0]) == 1984
 from fedbreath.report import page
 from fedbreath.datacheck import page as check_page
 print(pathlib.Path(fedbreath.__file__).parent)
-print(config.config_dir())
+print(composition.config_dir())
 """
 
 
