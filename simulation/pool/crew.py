@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TypeVar
 
@@ -22,13 +22,19 @@ from simulation.pool.worker import Done, Job, work
 #: Outcomes that may wait for an earlier one, for each worker.
 AHEAD = 8
 
-#: Workers that may die one after another before any has answered.
+#: Workers that may die one after another as they start.
 STILLBORN = 3
+
+#: s. How long a worker may take to start, on a machine that does much else.
+_STARTING = 300.0
 
 #: s. How long a worker that was told to end may take.
 _GRACE = 5.0
 
 R = TypeVar("R")
+
+#: Says `READY` on its end of a pipe, then takes jobs and answers each with a `Done`.
+Target = Callable[[Connection], None]
 
 
 @dataclass(frozen=True)
@@ -64,15 +70,16 @@ class Outcome:
 class _Worker:
     """One process, and what it is at."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, target: Target) -> None:
         self.number = number
         self.position: int | None = None
         self.deadline: float | None = None
-        self.answered = self.ended = False
+        self.patience: float | None = None
+        self.ready = self.ended = False
         context = multiprocessing.get_context("spawn")
         self.calls, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(
-            target=work, args=(theirs,), name=f"fedbreath-{number}", daemon=True
+            target=target, args=(theirs,), name=f"fedbreath-{number}", daemon=True
         )
         # It is born deaf to Ctrl-C, which would end it with a traceback while it imports.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -83,8 +90,8 @@ class _Worker:
         theirs.close()
 
     def give(self, position: int, job: Job, patience: float | None) -> None:
-        self.position = position
-        self.deadline = None if patience is None else time.monotonic() + patience
+        self.position, self.patience = position, patience
+        self._wait_for(patience if self.ready else _STARTING)
         with contextlib.suppress(OSError):  # it has died, which is seen when it is waited for
             self.calls.send(job)
 
@@ -95,16 +102,20 @@ class _Worker:
             EOFError: It has died.
         """
         try:
-            if self.calls.poll():
-                done = self.calls.recv()
-                assert isinstance(done, Done)
-                self.answered = True
-                return done
+            while self.calls.poll():
+                said = self.calls.recv()
+                if isinstance(said, Done):
+                    return said
+                self.ready = True
+                self._wait_for(self.patience)
         except OSError:
             raise EOFError from None
         if not self.process.is_alive():
             raise EOFError
         return None
+
+    def _wait_for(self, seconds: float | None) -> None:
+        self.deadline = None if seconds is None else time.monotonic() + seconds
 
     def end(self) -> None:
         """Let it end; one that does not is killed."""
@@ -128,11 +139,12 @@ class Crew:
 
     Args:
         count: How many.
+        target: What runs in them.
     """
 
-    def __init__(self, count: int) -> None:
-        self._stillborn = 0
-        self._workers = [_Worker(number) for number in range(count)]
+    def __init__(self, count: int, target: Target = work) -> None:
+        self._stillborn, self._target = 0, target
+        self._workers = [_Worker(number, target) for number in range(count)]
 
     def close(self) -> None:
         """End all of them."""
@@ -157,7 +169,7 @@ class Crew:
                 is given anything else.
 
         Raises:
-            UserError: Workers die before they can do anything.
+            UserError: Workers die as they start.
         """
         for worker in [worker for worker in self._workers if worker.ended]:
             self._replace(worker)
@@ -213,12 +225,12 @@ class Crew:
     def _died(self, worker: _Worker, position: int) -> Outcome:
         worker.process.join(_GRACE)
         worker.end()
-        self._stillborn += not worker.answered
+        self._stillborn += not worker.ready
         if self._stillborn >= STILLBORN:
             raise UserError(
-                f"{STILLBORN} worker processes died one after another before they could do "
-                f"anything (the last one by {worker.how}): is memory short? engine.workers=1 needs "
-                "less, and engine=in_process least"
+                f"{STILLBORN} worker processes died one after another as they started "
+                f"(the last one by {worker.how}): is memory short? engine.workers=1 needs less, "
+                "and engine=in_process least"
             )
         self._replace(worker)
         return Outcome(position, worker.number, died=worker.how)
@@ -226,4 +238,4 @@ class Crew:
     def _replace(self, worker: _Worker) -> None:
         if not worker.ended:
             worker.end()
-        self._workers[worker.number] = _Worker(worker.number)
+        self._workers[worker.number] = _Worker(worker.number, self._target)

@@ -8,6 +8,7 @@ resource tracker do it, and where that was killed too, the run's next process do
 import contextlib
 import hashlib
 import itertools
+import secrets
 import shutil
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -31,7 +32,10 @@ class Segments:
 
     def __init__(self, folder: Path) -> None:
         # macOS allows 31 characters.
-        self.prefix = f"fb{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}-"
+        self.prefix = f"fb{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}-"
+        # A worker that has a segment of the folder's last federation open must not take it for one
+        # of this.
+        self._token = secrets.token_hex(3)
         self._numbers = itertools.count()
         self._held: dict[str, SharedMemory] = {}
 
@@ -59,7 +63,7 @@ class Segments:
                 f"{_SHM} has {free / MB:.0f} MB free and {size / MB:.0f} MB are needed: make it "
                 "larger (docker run --shm-size), or run with engine=in_process"
             )
-        name = f"{self.prefix}{next(self._numbers)}"
+        name = f"{self.prefix}{self._token}-{next(self._numbers)}"
         self._held[name] = SharedMemory(name, create=True, size=max(size, 1))
         return self._held[name]
 

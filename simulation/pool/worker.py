@@ -30,6 +30,9 @@ from simulation.pool.deal import Deal
 from simulation.pool.parcels import Parcel
 from simulation.pool.segments import memory_of
 
+#: What a worker says once it has imported everything.
+READY = "ready"
+
 
 @dataclass(frozen=True)
 class Federation:
@@ -93,6 +96,7 @@ def work(calls: Connection) -> None:
     logging.getLogger("flwr").setLevel(logging.WARNING)
     desk = Desk()
     try:
+        calls.send(READY)
         while True:
             calls.send(desk.do(calls.recv()))
     except (EOFError, BrokenPipeError, ConnectionResetError):
