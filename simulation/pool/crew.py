@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -128,6 +128,11 @@ class _Worker:
             self.process.join()
 
     @property
+    def fit(self) -> bool:
+        """Whether it can be given something."""
+        return not self.ended and self.process.is_alive()
+
+    @property
     def how(self) -> str:
         """How it ended."""
         code = self.process.exitcode or 0
@@ -159,7 +164,7 @@ class Crew:
         orders: Sequence[Order],
         patience: float | None,
         receive: Callable[[Outcome], R],
-    ) -> Iterator[R]:
+    ) -> Generator[R, None, None]:
         """Have orders done; what is made of the outcome of each, in their order.
 
         Args:
@@ -171,7 +176,7 @@ class Crew:
         Raises:
             UserError: Workers die as they start.
         """
-        for worker in [worker for worker in self._workers if worker.ended]:
+        for worker in [worker for worker in self._workers if not worker.fit]:
             self._replace(worker)
         ahead = AHEAD * len(self._workers)
         left, ready, released = set(range(len(orders))), dict[int, R](), 0

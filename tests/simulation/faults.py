@@ -22,7 +22,7 @@ def work(calls: Connection) -> None:
 
     plain = Desk.do
 
-    def do(desk: Desk, job: Job) -> Done:
+    def do(self: Desk, job: Job) -> Done:
         planned: dict[str, Any] = json.loads(Path(os.environ[NAME]).read_text())
         number = job.parcel.configs["config"]["server-round"]
         what = planned.get(f"{number}/{job.head.node}", planned.get(f"*/{job.head.node}", ""))
@@ -34,12 +34,12 @@ def work(calls: Connection) -> None:
         elif word == "hang":
             os.kill(os.getpid(), signal.SIGSTOP)
         elif word == "fail":
-            app, desk._app = desk._app, _fails  # type: ignore[assignment]
+            app, self._app = self._app, _fails  # type: ignore[assignment]
             try:
-                return plain(desk, job)
+                return plain(self, job)
             finally:
-                desk._app = app
-        return plain(desk, job)
+                self._app = app
+        return plain(self, job)
 
     Desk.do = do  # type: ignore[method-assign]
     worker.work(calls)

@@ -15,7 +15,7 @@ from flwr.app import ConfigRecord, MetricRecord, RecordDict
 
 from fedbreath.errors import UserError
 from fedbreath.features import Selection
-from simulation.pool import deal, parcels, segments
+from simulation.pool import deal, parcels
 from simulation.pool.costs import Costs
 from simulation.pool.crew import AHEAD, Crew, Order, Outcome
 from simulation.pool.deal import Deal
@@ -129,7 +129,7 @@ def test_too_little_shared_memory_is_a_sentence(
     class Usage:
         free = 2_000_000
 
-    monkeypatch.setattr(segments.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr("simulation.pool.segments.shutil.disk_usage", lambda _: Usage)
     with Segments(tmp_path) as shared, pytest.raises(UserError, match="has 2 MB free and 3 MB"):
         shared.allocate(3_000_000)
 
