@@ -78,12 +78,15 @@ class Store:
         front_end: The parameters that made the features.
         entries: One per recording, in the site's order.
         features: Memory map of shape (total frames, rows), float16.
+        path: The file that is mapped, by which another process opens it; None where the
+            features are in memory alone.
     """
 
     site: Site
     front_end: FrontEnd
     entries: tuple[Entry, ...]
     features: NDArray[np.float16]
+    path: Path | None = None
 
     def select(self, keep: Callable[[Entry], bool] = lambda _: True) -> "Selection":
         """The recordings for which `keep` is true."""
@@ -262,7 +265,8 @@ def open_store(folder: Path, site: Site, front_end: FrontEnd) -> Store:
         if total
         else np.zeros(shape, np.float16)
     )
-    return Store(kept, front_end, entries, np.asarray(features))
+    path = folder / "features.f16" if total else None
+    return Store(kept, front_end, entries, np.asarray(features), path)
 
 
 def _entries(rows: Sequence[dict[str, Any]], site: Site) -> tuple[Entry, ...]:

@@ -29,6 +29,7 @@ from server import checkpoints
 from server.rounds import Observer
 from simulation import PACKAGES, baselines
 from simulation.data import Prepared
+from simulation.engines import Engine
 from simulation.partitions import pooled
 
 
@@ -89,8 +90,18 @@ def run(
     out: Path,
     on_fit: Callable[[], None],
     observe: Observer = lambda *_: None,
+    engine: Engine | None = None,
 ) -> list[ArmScores]:
     """Train an arm where it is trained, and score it; what is done already is read back.
+
+    Args:
+        arm: Which.
+        config: The run's.
+        prepared: What it works on.
+        out: The run's folder.
+        on_fit: Told after each local fit.
+        observe: Told after each round.
+        engine: What trains it; None is what the arm's own settings say.
 
     Returns:
         One result, or one for each seed of the untrained network; none where something is
@@ -106,7 +117,7 @@ def run(
         if arm.trained:
             own = load(arm.overrides, PACKAGES)
             assert own.engine is not None
-            own.engine.build().federate(
+            (engine or own.engine.build()).federate(
                 arm.overrides, clients_of(arm, prepared), folder, observe, lambda _: on_fit()
             )
         results = [

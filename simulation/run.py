@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from simulation.curve import Curve
 from simulation.data import Prepared, prepare
 from simulation.describe import describe, run_record, trained_on
 from simulation.display import Display
+from simulation.engines import Engine
 from simulation.planning import plan
 from simulation.starts import Composed, OnRead
 from simulation.workers import Helpers
@@ -43,20 +45,24 @@ def study(run: Composed, overrides: tuple[str, ...], out: Path, display: Display
     started = time.monotonic()
     config = run.config
     assert config.engine is not None
-    workers = config.engine.build().workers
+    engine: Engine = config.engine.build()
     compared = variants.of(config, overrides)
     # What the run begins with is read before hours of recordings are, where it is there already.
     known = run_record(config, overrides) if run.start is None else None
-    with Helpers(workers - 1, display) as helpers:
-        prepared = prepare(config, workers, _reading(READING, display))
+    with (
+        closing(engine),
+        Helpers(engine.workers - 1, display, early=engine.beside) as helpers,
+    ):
+        engine.start()
+        prepared = prepare(config, engine.workers, _reading(READING, display))
         for title, own in (("this run", run), *((v.title, v.run) for v in compared)):
             variants.refuse_unstated(title, own.config, prepared.clients)
-        _make_starts([run, *(v.run for v in compared)], prepared, display)
+        _make_starts([run, *(v.run for v in compared)], prepared, display, engine)
         record = known or run_record(config, overrides)
         _begin(out, record)
         records.save(out, describe(config, prepared))
         planned = plan(config, run.words, prepared.clients, compared)
-        results = _run_all(planned, config, prepared, out, helpers, display)
+        results = _run_all(planned, config, prepared, out, helpers, display, engine)
     spent = spending.record(
         [
             Spender(arm.name, arm.title, arm.folder(out), load(arm.overrides, PACKAGES))
@@ -91,7 +97,9 @@ def _reading(name: str, display: Display) -> OnRead:
     return read
 
 
-def _make_starts(runs: Sequence[Composed], prepared: Prepared, display: Display) -> None:
+def _make_starts(
+    runs: Sequence[Composed], prepared: Prepared, display: Display, engine: Engine
+) -> None:
     """Train what the arms begin with, each start once."""
     found = {run.start.folder: run.start for run in runs if run.start is not None}
     for number, start in enumerate(found.values(), 1):
@@ -103,6 +111,7 @@ def _make_starts(runs: Sequence[Composed], prepared: Prepared, display: Display)
                 start,
                 _reading(f"{READING} of the start", display),
                 functools.partial(display.advance, title),
+                engine,
             )
         display.finish(title)
 
@@ -127,24 +136,30 @@ def _run_all(
     out: Path,
     helpers: Helpers,
     display: Display,
+    engine: Engine,
 ) -> dict[str, list[ArmScores]]:
     """The federated arm here, the others beside it; then this process helps with the rest.
 
-    What needs the federated encoder comes after it; what is missing has no result.
+    Where the federation takes all processors, the others come after it; so does what needs the
+    federated encoder. What is missing has no result.
     """
     runnable = [arm for arm in planned if not arm.missing]
     for arm in runnable:
         display.add(arm.title, arm.fits + 1)
     federated = planned[0]
     others = [arm for arm in runnable[1:] if not arm.after_federated]
-    futures = {arm.name: helpers.submit(arm, planned[0].overrides, out) for arm in others}
+    futures = {}
 
-    def here(arm: Arm, observe: Any = lambda *_: None) -> list[ArmScores]:
+    def submit() -> None:
+        for arm in others:
+            futures[arm.name] = helpers.submit(arm, planned[0].overrides, out)
+
+    def here(arm: Arm, by: Engine, observe: Any = lambda *_: None) -> list[ArmScores]:
         def on_fit() -> None:
             helpers.show()
             display.advance(arm.title)
 
-        result = arms.run(arm, config, prepared, out, on_fit, observe)
+        result = arms.run(arm, config, prepared, out, on_fit, observe, by)
         display.finish(arm.title)
         return result
 
@@ -152,12 +167,17 @@ def _run_all(
         mean = sum(values.values()) / len(values)
         display.advance(federated.title, 0, f"round {number}, mean AUROC {mean:.3f}")
 
-    results = {federated.name: here(federated, Curve(config, prepared, out, tell))}
+    if engine.beside:
+        submit()
+    results = {federated.name: here(federated, engine, Curve(config, prepared, out, tell))}
+    if not engine.beside:
+        engine.close()
+        submit()
     for arm in reversed(others):
         future = futures[arm.name]
         if future is None or future.cancel():
-            results[arm.name] = here(arm)
-    results |= {arm.name: here(arm) for arm in runnable if arm.after_federated}
+            results[arm.name] = here(arm, engine.alone())
+    results |= {arm.name: here(arm, engine.alone()) for arm in runnable if arm.after_federated}
     for arm in others:
         if arm.name not in results:
             future = futures[arm.name]

@@ -18,6 +18,7 @@ from fedbreath.lock import locked
 from server import checkpoints
 from simulation import PACKAGES, derived
 from simulation.data import Prepared, cache_of, prepare
+from simulation.engines import Engine
 
 #: Told recordings read and in all, see `prepare`.
 OnRead = Callable[[int, int], None]
@@ -97,13 +98,16 @@ def _start(config: Config, said: str) -> Start:
     return Start(own, words, folder)
 
 
-def make(start: Start, on_read: OnRead, on_fit: Callable[[], None]) -> None:
+def make(
+    start: Start, on_read: OnRead, on_fit: Callable[[], None], engine: Engine | None = None
+) -> None:
     """Train a start, or go on with it; one that is done costs nothing.
 
     Args:
         start: Which.
         on_read: Told of recordings that are read.
         on_fit: Told after each local fit.
+        engine: What trains it; None is what its own settings say.
 
     Raises:
         UserError: As for a run.
@@ -112,9 +116,8 @@ def make(start: Start, on_read: OnRead, on_fit: Callable[[], None]) -> None:
     with locked(start.folder / ".lock", wait=3600.0):
         if start.done:
             return
-        engine = start.config.engine
-        assert engine is not None
-        built = engine.build()
+        assert start.config.engine is not None
+        built = engine or start.config.engine.build()
         try:
             prepared = prepare(start.config, built.workers, on_read)
             built.federate(

@@ -21,9 +21,15 @@ from simulation.display import Display
 
 
 class Helpers:
-    """Worker processes that run arms and report their progress."""
+    """Worker processes that run arms and report their progress.
 
-    def __init__(self, count: int, display: Display) -> None:
+    Args:
+        count: How many.
+        display: Where progress is shown.
+        early: Whether they start at once, or only when they are given something.
+    """
+
+    def __init__(self, count: int, display: Display, *, early: bool = True) -> None:
         self.display = display
         context = get_context("spawn")
         self._queue: Queue[str] = context.Queue()
@@ -32,7 +38,7 @@ class Helpers:
             if count
             else None
         )
-        if self._pool:
+        if self._pool and early:
             self._pool.submit(_warm_up)  # imports run beside the reading of recordings
 
     def __enter__(self) -> Self:
@@ -98,4 +104,6 @@ def _work(arm: Arm, overrides: tuple[str, ...], out: Path) -> list[ArmScores]:
         if _progress is not None:
             _progress.put(arm.title)
 
-    return arms.run(arm, config, _prepared[config.digest], out, on_fit)
+    assert config.engine is not None
+    engine = config.engine.build().alone()
+    return arms.run(arm, config, _prepared[config.digest], out, on_fit, engine=engine)

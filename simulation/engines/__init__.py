@@ -12,11 +12,32 @@ OnFit = Callable[[str], None]
 
 
 class Engine(Protocol):
-    """A component of the group ``engine``."""
+    """A component of the group ``engine``.
+
+    `start` and `close` go around several federations; without them each one starts and ends
+    what it needs.
+    """
 
     @property
     def workers(self) -> int:
         """Processes that the baselines and the feature store may use."""
+        ...
+
+    @property
+    def beside(self) -> bool:
+        """Whether a federation leaves processors free for other arms beside it."""
+        ...
+
+    def start(self) -> None:
+        """Begin to start processes, where it has any; they come up beside other work."""
+        ...
+
+    def close(self) -> None:
+        """End them; starting again is allowed."""
+        ...
+
+    def alone(self) -> "Engine":
+        """What runs an arm in a process that is itself one of the workers."""
         ...
 
     def federate(
