@@ -8,6 +8,7 @@ site as a code; its sentence stays in the site's log.
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flwr.app import (
@@ -27,7 +28,8 @@ from client.local import LocalSite, open_site
 from fedbreath import npy
 from fedbreath.config import LIBRARY, Config, load
 from fedbreath.errors import PrivacyError, UserError
-from fedbreath.pretraining import Learner, State, require_enough, rng_of
+from fedbreath.guidance import CONTROL, Guidance
+from fedbreath.pretraining import Learner, State, Update, require_enough, rng_of
 from fedbreath.privacy import Mechanism
 from fedbreath.privacy.sampled import Sampled
 from fedbreath.site import guard
@@ -36,6 +38,9 @@ from fedbreath.site.records import planned
 #: Error codes of a refusal and of a defect; Flower reserves the numbers below 1000.
 REFUSED = 1000
 FAILED = 1001
+
+#: What the names of arrays that go beside the weights begin with in a stored reply.
+_BESIDE = "beside."
 
 OpenSite = Callable[[Context, Config], LocalSite]
 
@@ -68,33 +73,54 @@ def build(open_site: OpenSite, tell_defects: bool = True) -> ClientApp:
     return app
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a round leaves to be sent.
+
+    Attributes:
+        state: Weights.
+        beside: Arrays beside them, where the strategy asks for some.
+        known: Numbers of the fit by name, of which `told` chooses.
+    """
+
+    state: State
+    beside: State
+    known: Mapping[str, float] = field(default_factory=dict)
+
+
 def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDict:
     config = load(str(context.run_config["overrides"]), LIBRARY)
-    number = int(message.content.config_records["config"]["server-round"])  # type: ignore[arg-type]
+    settings = message.content.config_records["config"]
+    number = int(settings["server-round"])  # type: ignore[arg-type]
+    records = message.content.array_records
+    control = _tensors(records[CONTROL]) if CONTROL in records else None
+    guidance = Guidance.read(dict(settings), control)
     # Before the site is opened: what cannot be made private is refused before data are touched.
     mechanism = learner(config).mechanism
     site = open_site(context, config)
     require_promise(mechanism, site)
-    sent = message.content.array_records["arrays"]
-    weights = {name: npy.tensor(array.data) for name, array in sent.items()}
+    weights = _tensors(records["arrays"])
     started = time.perf_counter()
     if isinstance(mechanism, Sampled):
-        state, known = _private(config, site, weights, number), dict[str, float]()
+        answer = _private(config, site, weights, number, guidance)
     else:
-        state, known = _plain(config, site, weights, number)
-    known["seconds"] = time.perf_counter() - started
-    return RecordDict(
+        answer = _plain(config, site, weights, number, guidance)
+    known = {**answer.known, "seconds": time.perf_counter() - started}
+    reply = RecordDict(
         {
-            "arrays": ArrayRecord({n: _array(t.numpy()) for n, t in state.items()}),
+            "arrays": _record(answer.state),
             "metrics": MetricRecord(told(config, mechanism, known)),
             "site": ConfigRecord({"name": site.name}),
         }
     )
+    if control is not None:
+        reply[CONTROL] = _record(answer.beside)
+    return reply
 
 
 def _plain(
-    config: Config, site: LocalSite, weights: State, number: int
-) -> tuple[State, dict[str, float]]:
+    config: Config, site: LocalSite, weights: State, number: int, guidance: Guidance
+) -> Answer:
     """A fit whose noise, if any, is not the site's to add."""
     update = learner(config).fit(
         weights,
@@ -102,21 +128,26 @@ def _plain(
         site.selection,
         rng_of(config.seed, site.name, number),
         number,
+        guidance=guidance,
     )
-    guard.check(update.state, weights)
+    _guard(update, weights, guidance)
     site.state.keep(number, update.kept)
-    known = {"num-examples": update.recordings, "norm": update.norm}
-    return update.state, known | ({} if update.loss is None else {"loss": update.loss})
+    known: dict[str, float] = {"num-examples": update.recordings, "norm": update.norm}
+    if update.loss is not None:
+        known["loss"] = update.loss
+    return Answer(update.state, update.beside, known)
 
 
-def _private(config: Config, site: LocalSite, weights: State, number: int) -> State:
+def _private(
+    config: Config, site: LocalSite, weights: State, number: int, guidance: Guidance
+) -> Answer:
     """A fit that spends the site's budget: reserve, fit, store, commit, in this order."""
     privacy, learn = site.privacy, learner(config)
     assert privacy is not None
     assert isinstance(learn.mechanism, Sampled)
     stored = privacy.replies.stored(number, weights)
     if stored is not None:
-        return stored
+        return _parted(stored)
     require_enough(site.selection, config.objective)
     release = planned(learn.mechanism, privacy.run, number, config.digest)
     reserved = privacy.ledger.reserve(release)
@@ -128,11 +159,29 @@ def _private(config: Config, site: LocalSite, weights: State, number: int) -> St
         number,
         reserved,
         privacy.population,
+        guidance,
     )
-    guard.check(update.state, weights)
+    _guard(update, weights, guidance)
     site.state.keep(number, update.kept)
-    privacy.replies.commit(reserved, weights, update.state)
-    return update.state
+    whole = update.state | {f"{_BESIDE}{name}": t for name, t in update.beside.items()}
+    privacy.replies.commit(reserved, weights, whole)
+    return Answer(update.state, update.beside)
+
+
+def _parted(stored: State) -> Answer:
+    """A stored reply's weights, and what went beside them."""
+    beside = {n.removeprefix(_BESIDE): t for n, t in stored.items() if n.startswith(_BESIDE)}
+    return Answer({n: t for n, t in stored.items() if not n.startswith(_BESIDE)}, beside)
+
+
+def _guard(update: Update, weights: State, guidance: Guidance) -> None:
+    """Check all that is about to leave against what came in.
+
+    Raises:
+        SiteError: It does not fit.
+    """
+    guard.check(update.state, weights)
+    guard.check(update.beside, guidance.control or {})
 
 
 def require_promise(mechanism: Mechanism, site: LocalSite) -> None:
@@ -166,6 +215,14 @@ def told(config: Config, mechanism: Mechanism, known: Mapping[str, float]) -> di
     names = ["num-examples" if name == "recordings" else name for name in asked]
     chosen: dict[str, Any] = {name: known[name] for name in names if name in known}
     return {"steps": config.training.steps, **chosen}
+
+
+def _tensors(record: ArrayRecord) -> State:
+    return {name: npy.tensor(array.data) for name, array in record.items()}
+
+
+def _record(tensors: State) -> ArrayRecord:
+    return ArrayRecord({name: _array(tensor.numpy()) for name, tensor in tensors.items()})
 
 
 def _array(values: NDArray[Any]) -> Array:

@@ -25,7 +25,7 @@ at the end of a client's first round; that is the same where a client is called 
 rounds running.)
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -194,3 +194,70 @@ def divergence(first: Mapping[str, Tensor], second: Mapping[str, Tensor], names:
         if name.startswith(names) and tensor.is_floating_point()
     ]
     return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+
+
+class Course:
+    """One local fit under guidance: its start, its corrections, and what comes of them.
+
+    Args:
+        guidance: What the round asks for.
+        weights: The global weights, by the model's names.
+        kept: What the site kept from its last round.
+    """
+
+    def __init__(
+        self, guidance: Guidance, weights: Mapping[str, Tensor], kept: Mapping[str, Tensor]
+    ) -> None:
+        self._guidance, self._weights = guidance, weights
+        self._own = {
+            name.removeprefix(KEPT_CONTROL): tensor
+            for name, tensor in kept.items()
+            if name.startswith(KEPT_CONTROL)
+        }
+        self._mean = Mean()
+        self.start: State = dict(weights)
+        self._scale: State = {}
+        if guidance.ema:
+            self.start, self._scale = ema_start(weights, kept, guidance.ema, "encoder.")
+
+    def correct(self, parameters: Iterable[tuple[str, Tensor]]) -> None:
+        """Change a step's gradients in place, once the mechanism has made them."""
+        mu, control = self._guidance.proximal, self._guidance.control
+        if not mu and control is None:
+            return
+        live = {n: p for n, p in parameters if n in self._weights and p.grad is not None}
+        gradients = {name: p.grad for name, p in live.items() if p.grad is not None}
+        if control is not None:
+            self._mean.add(gradients)
+        for name, parameter in live.items():
+            gradient = gradients[name]
+            if mu:
+                anchor = self._weights[name].to(gradient.device)
+                gradient = proximal(gradient, parameter.detach(), anchor, mu)
+            if control is not None:
+                shared = control[name].to(gradient)
+                own = self._own.get(name, torch.zeros_like(shared)).to(gradient)
+                gradient = corrected(gradient, own, shared)
+            parameter.grad = gradient
+
+    def beside(self) -> State:
+        """What is sent beside the weights: SCAFFOLD's change of the site's variate."""
+        if self._guidance.control is None:
+            return {}
+        return control_change(self._on_cpu(), self._own, self._guidance.control)
+
+    def kept(self, state: Mapping[str, Tensor]) -> State:
+        """What the site keeps for its next fit.
+
+        Args:
+            state: The weights that it sends.
+        """
+        found: State = {}
+        if self._guidance.control is not None:
+            found |= {f"{KEPT_CONTROL}{name}": tensor for name, tensor in self._on_cpu().items()}
+        if self._guidance.ema:
+            found |= ema_kept(state) | self._scale
+        return found
+
+    def _on_cpu(self) -> State:
+        return {name: tensor.cpu() for name, tensor in self._mean.value().items()}

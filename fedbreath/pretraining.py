@@ -8,7 +8,7 @@ optimiser state) goes in and comes out as a plain dictionary of tensors.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from fedbreath.config import Component, Config
 from fedbreath.encoders import Encoder, warm_start
 from fedbreath.errors import ConfigError, PrivacyError, SiteError, UserError
 from fedbreath.features import Selection, normalise
+from fedbreath.guidance import Course, Guidance
 from fedbreath.objectives import Floats, Given, Objective
 from fedbreath.optimizer import AdamW
 from fedbreath.privacy import Mechanism, Plan, Site
@@ -27,6 +28,9 @@ from fedbreath.privacy.sampled import Sampled
 from fedbreath.site.records import Reservation
 
 State = dict[str, Tensor]
+
+#: A round whose strategy asks for nothing.
+PLAIN = Guidance()
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Update:
         steps: Optimiser steps taken.
         loss: Mean loss over the steps; None where the mechanism does not let it be known.
         norm: Euclidean norm of the change in the weights that leave.
+        beside: What leaves beside the weights, where the round's strategy asks for it.
     """
 
     state: State
@@ -48,6 +53,7 @@ class Update:
     steps: int
     loss: float | None
     norm: float
+    beside: State = field(default_factory=dict)
 
 
 def device_of(name: str = "auto") -> torch.device:
@@ -161,6 +167,7 @@ class Learner:
         number: int,
         reserved: Reservation | None = None,
         population: int | None = None,
+        guidance: Guidance = PLAIN,
     ) -> Update:
         """Train from `weights` on the site's recordings.
 
@@ -173,6 +180,7 @@ class Learner:
             reserved: What the site's ledger has written down for this round, without which
                 no mechanism that adds noise at the site starts.
             population: The site's public number of privacy units.
+            guidance: What the round's strategy asks of the fit.
 
         Raises:
             SiteError: Too few recordings for the objective.
@@ -182,11 +190,12 @@ class Learner:
         if isinstance(self.mechanism, Sampled):
             require_reserved(self.mechanism, reserved, number)
         training = self.config.training
+        course = Course(guidance, weights, kept)
         self.model.load_state_dict(
             {
                 **self._first_head,
                 **{k: v for k, v in kept.items() if k.startswith("head.")},
-                **weights,
+                **course.start,
             }
         )
         self.model.train()
@@ -202,19 +211,25 @@ class Learner:
         for step in range(training.steps):
             done = (number - 1 + (step + 0.5) / training.steps) / self.config.rounds
             optimizer.learning_rate = training.rate(done)
-            losses.append(self._step(optimizer, selection, site, rng))
+            losses.append(self._step(optimizer, course, selection, site, rng))
         state = self.shared_state()
         return Update(
             state=state,
-            kept=self._keep(optimizer),
+            kept=self._keep(optimizer) | course.kept(state),
             recordings=len(selection),
             steps=training.steps,
             loss=mean_of(losses),
             norm=distance(state, weights),
+            beside=course.beside(),
         )
 
     def _step(
-        self, optimizer: AdamW, selection: Selection, site: Site, rng: np.random.Generator
+        self,
+        optimizer: AdamW,
+        course: Course,
+        selection: Selection,
+        site: Site,
+        rng: np.random.Generator,
     ) -> float | None:
         optimizer.zero_grad()
         loss = self.mechanism.step(
@@ -224,6 +239,7 @@ class Learner:
             self.config.training.batch_size,
             rng,
         )
+        course.correct(self.model.named_parameters())
         optimizer.step()
         self.objective.after_step(self.encoder)
         return loss

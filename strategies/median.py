@@ -1,7 +1,7 @@
 """The median of each coordinate (Yin et al. 2018, arXiv 1803.01498, definition 1).
 
 ``w_new[j] = median_k w_k[j]`` bears fewer hostile clients than half. Flower's own FedMedian
-takes the median in the weights' own type and turns integer counters into fractions.
+turns integer counters into fractions.
 """
 
 from collections.abc import Sequence

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fedbreath.config import load
+from fedbreath.site.account import account
 from server import checkpoints
 from server.app import PACKAGES
 
@@ -35,8 +36,14 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def flower(tmp_path: Path, real_data: Path) -> Iterator[dict[str, str]]:
-    """A SuperLink and a SuperNode for each site; the environment to call ``flwr`` with."""
+def flower(
+    tmp_path: Path, real_data: Path, request: pytest.FixtureRequest
+) -> Iterator[dict[str, str]]:
+    """A SuperLink and a SuperNode for each site; the environment to call ``flwr`` with.
+
+    A parameter is the epsilon that each site allows; without one they state no budget.
+    """
+    epsilon = getattr(request, "param", None)
     home = tmp_path / "flwr"
     home.mkdir()
     port = free_port()
@@ -60,16 +67,20 @@ def flower(tmp_path: Path, real_data: Path) -> Iterator[dict[str, str]]:
     }  # fmt: skip
     for site in SITES:
         settings = tmp_path / f"{site}.yaml"
-        settings.write_text(
-            json.dumps(  # JSON is YAML
-                {
-                    "name": f"hospital-{site}",
-                    "dataset": site,
-                    "options": {"root": str(real_data / site)},
-                    "state": str(tmp_path / "state" / site),
-                }
-            )
-        )
+        own = {
+            "name": f"hospital-{site}",
+            "dataset": site,
+            "options": {"root": str(real_data / site)},
+            "state": str(tmp_path / "state" / site),
+        }
+        if epsilon is not None:
+            second = tmp_path / "heads" / site
+            second.mkdir(parents=True)
+            own["privacy"] = {
+                "domain": "all", "unit": "patient", "population": 100, "epsilon": epsilon,
+                "delta": 1e-3, "second": str(second),
+            }  # fmt: skip
+        settings.write_text(json.dumps(own))  # JSON is YAML
         commands[site] = [
             "flower-supernode", "--insecure", "--superlink", f"127.0.0.1:{port}",
             "--port", str(free_port()), "--node-config", f"site='{settings}'",
@@ -126,3 +137,36 @@ def test_a_misspelt_key_is_a_sentence(flower: dict[str, str]) -> None:
         cwd=ROOT, env=flower, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert [run["status"] for run in json.loads(listed.stdout)["runs"]] == ["finished:failed"]
+
+
+PRIVATE = (
+    "privacy=patient privacy.population=100 privacy.rate=0.3 privacy.delta=1e-3 privacy.sigma=1 "
+    "objective=masked strategy.weighting=uniform"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.skipif(shutil.which("flower-superlink", path=str(BIN)) is None, reason="no Flower")
+@pytest.mark.parametrize("flower", [30.0], indirect=True)
+def test_a_private_run_spends_each_nodes_own_budget(flower: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = RUN.replace("objective=cola objective.projection=16", PRIVATE)
+    said = flwr_run(flower, f"{run} out={out}")
+    logs = {p.name: p.read_text() for p in tmp_path.glob("*.log")}
+    assert (out / "rounds.jsonl").exists(), "\n".join([said.stdout, said.stderr, *logs.values()])
+    spent = set()
+    for site in SITES:
+        ledger = tmp_path / f"state/{site}/privacy/hospital-{site}.all.jsonl"
+        found, records = account(ledger, tmp_path / "heads" / site)
+        assert [r["kind"] for r in records] == ["open", *["reserve", "commit"] * 2]
+        spent.add(found.spent.value)
+    assert len(spent) == 1, "the same noise and draws cost the same everywhere"
+    assert 0 < spent.pop() < 30
+    for line in (out / "rounds.jsonl").read_text().splitlines():
+        for participant in json.loads(line)["participants"]:
+            assert participant["recordings"] is participant["loss"] is None
+    # A run that promises nothing is refused at both nodes, in a code.
+    said = flwr_run(flower, f"{RUN} out={tmp_path / 'plain'}")
+    assert "PrivacyError" in said.stdout + said.stderr
+    assert not (tmp_path / "plain/rounds.jsonl").exists()

@@ -73,7 +73,7 @@ def momentum_step(
         x = weights[name].astype(np.float64)
         m = momentum * _exact(moments, name, 0.0) + (combined[name] - x)
         kept[name] = _kept(m, weights[name])
-        new[name] = (x + learning_rate * kept[name]).astype(weights[name].dtype)
+        new[name] = _typed(x + learning_rate * kept[name], weights[name].dtype)
     return new, kept
 
 
@@ -108,7 +108,7 @@ def adaptive_step(
             v = v - (1 - settings.beta2) * square * np.sign(v - square)
         first[name], second[name] = _kept(m, weights[name]), _kept(v, weights[name])
         step = first[name] / (np.sqrt(second[name], dtype=np.float64) + settings.tau)
-        new[name] = (x + settings.learning_rate * step).astype(weights[name].dtype)
+        new[name] = _typed(x + settings.learning_rate * step, weights[name].dtype)
     return new, first, second
 
 
@@ -124,7 +124,7 @@ def scaled_step(
     if learning_rate != 1.0:
         for name in parameters(weights, buffers):
             x = weights[name].astype(np.float64)
-            new[name] = (x + learning_rate * (combined[name] - x)).astype(weights[name].dtype)
+            new[name] = _typed(x + learning_rate * (combined[name] - x), weights[name].dtype)
     return new
 
 
@@ -157,4 +157,9 @@ def _exact(moments: Mapping[str, NDArray[Any]], name: str, start: float) -> Floa
 
 
 def _kept(value: Floats, like: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(value).astype(np.result_type(like.dtype, np.float32))
+    return _typed(value, np.result_type(like.dtype, np.float32))
+
+
+def _typed(value: Floats, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # NumPy's arithmetic makes a scalar of an array without axes.
+    return np.asarray(value).astype(dtype)

@@ -119,5 +119,5 @@ def _vmapped(
     each = vmap(grad(loss), in_dims=(None, *(0 for _ in views)))
     # The fused kernels of attention have no rule for many units at once.
     with sdpa_kernel(SDPBackend.MATH):
-        gradients = each(parameters, *(view.unflatten(0, (units, -1)) for view in views))
+        gradients = each(parameters, *(torch.unflatten(view, 0, (units, -1)) for view in views))
     return combine(gradients, clip)

@@ -45,7 +45,7 @@ def clipped(
             }
         # What is not a number would spread through the sum: again without such units.
         del found
-        views = [v.unflatten(0, (units, -1))[kept.to(v.device)].flatten(0, 1) for v in views]
+        views = [torch.unflatten(v, 0, (units, -1))[kept.to(v.device)].flatten(0, 1) for v in views]
         units = int(kept.sum())
     return {name: torch.zeros_like(p) for name, p in trainable(module).items()}
 

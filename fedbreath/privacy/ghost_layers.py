@@ -88,9 +88,10 @@ def _gram(inner: Tensor, outer: Tensor) -> Share:
     """A share whose gradients are not written out.
 
     Where a unit's terms cancel, rounding leaves of its squared norm nothing but an error of
-    the order of eps sum |e_n|^2 sum |a_n|^2, and the sum, which is rounded differently, could
-    hold more than C of it. That much is added, so that no unit is taken for smaller than it
-    is; a norm without cancellation grows by no more than rounding changes it.
+    the order of eps sum |e_n|^2 sum |a_n|^2, and the sum, which is rounded differently, holds
+    more than C of it: a crafted unit of 32 tokens added 10^6 C in float32. That much is added,
+    so that no unit is taken for smaller than it is (at most 1.000001 C was then found). A
+    norm whose N terms neither cancel nor agree grows by the share N eps / 2.
     """
     inners, outers = (torch.bmm(t, t.transpose(1, 2)) for t in (inner, outer))
     sizes = [t.diagonal(dim1=1, dim2=2).sum(1).double() for t in (inners, outers)]
@@ -118,8 +119,8 @@ def _convolution(layer: nn.Conv1d | nn.Conv2d, flows: Sequence[Flow], units: int
     if layer.groups == 1:
         share = _weight(inner, outer)
     else:
-        inner = inner.unflatten(2, (-1, layer.groups, ins))
-        outer = outer.unflatten(2, (layer.groups, -1))
+        inner = torch.unflatten(inner, 2, (-1, layer.groups, ins))
+        outer = torch.unflatten(outer, 2, (layer.groups, -1))
         share = _written(torch.einsum("unkgi,ungo->ugoki", inner, outer))
 
     def total(weights: Tensor) -> Tensor:
@@ -145,9 +146,12 @@ def _patches(layer: nn.Conv1d | nn.Conv2d, value: Tensor) -> Tensor:
     for axis, (size, stride, dilation) in enumerate(steps, 1):
         windows = windows.unfold(axis, dilation * (size - 1) + 1, stride)[..., ::dilation]
     axes = len(sizes)  # now (B, places ..., C, kernel ...)
+    places, kernel = range(1, axes + 1), range(axes + 2, 2 * axes + 2)
     if value.shape[1] == 1:  # no channels to keep together: keep the places together
-        return windows.flatten(axes + 1).movedim(-1, 1).flatten(2).transpose(1, 2)
-    return windows.movedim(axes + 1, -1).flatten(1, axes).flatten(2)
+        rows = windows.squeeze(axes + 1).permute(0, *(k - 1 for k in kernel), *places)
+        return rows.flatten(1, axes).flatten(2).transpose(1, 2)
+    rows = windows.permute(0, *places, *kernel, axes + 1)
+    return rows.flatten(1, axes).flatten(2)
 
 
 def _scale(layer: nn.Module, flow: Flow, units: int) -> Tensor:
@@ -159,8 +163,8 @@ def _scale(layer: nn.Module, flow: Flow, units: int) -> Tensor:
         return (plain * error).reshape(units, -1, *shape).sum(1)
     assert isinstance(layer, nn.GroupNorm)
     plain = F.group_norm(value, layer.num_groups, eps=layer.eps)
-    channels = torch.linalg.vecdot(plain.flatten(2), error.flatten(2))
-    return channels.unflatten(0, (units, -1)).sum(1)
+    channels: Tensor = torch.linalg.vecdot(plain.flatten(2), error.flatten(2))
+    return channels.reshape(units, -1, channels.shape[1]).sum(1)
 
 
 def _bias(layer: nn.Module, error: Tensor, units: int) -> Tensor:
@@ -169,7 +173,7 @@ def _bias(layer: nn.Module, error: Tensor, units: int) -> Tensor:
         shape = layer.normalized_shape if isinstance(layer, nn.LayerNorm) else error.shape[-1:]
         return error.reshape(units, -1, *shape).sum(1)
     channels = error.flatten(2).sum(2)
-    return channels.unflatten(0, (units, -1)).sum(1)
+    return channels.reshape(units, -1, channels.shape[1]).sum(1)
 
 
 def _by_unit(rows: Tensor, units: int) -> Tensor:

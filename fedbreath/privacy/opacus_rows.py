@@ -74,7 +74,7 @@ def _hooked(module: nn.Module) -> Iterator[None]:
             # Opacus hooks outputs by a view of them, which must not be overwritten.
             if getattr(part, "inplace", False):
                 stack.callback(setattr, part, "inplace", True)
-                part.inplace = False
+                part.inplace = False  # type: ignore[assignment]
             # Its patches are wrong, silently, where an input's channels are last in memory.
             if isinstance(part, nn.Conv1d | nn.Conv2d):
                 stack.callback(part.register_forward_pre_hook(_contiguous).remove)

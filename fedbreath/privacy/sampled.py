@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from fedbreath.errors import ConfigError, PrivacyError
 from fedbreath.privacy import Guarantee, MakeViews, Place, Plan, Site
 from fedbreath.privacy.accounting import epsilon
-from fedbreath.privacy.chance import Chance, StepKeys
+from fedbreath.privacy.chance import Chance, Rows, StepKeys
 from fedbreath.privacy.clipping import check, clipped_sum
 from fedbreath.privacy.spec import SiteSpec
 from fedbreath.privacy.terms import Event, SensitivityRule, Terms, TrustModel, Unit
@@ -162,16 +162,26 @@ class Sampled(ABC):
         draws = self.chance.generator().random(len(members))
         drawn = [m for m, u in zip(members, draws, strict=True) if u < self.spec.rate]
 
-        def views(member: Member) -> Sequence[Tensor]:
-            own = keys.of(member.name, "views")
-            return make_views(self.choose(member, own), own)
-
-        sums = self.total(module, drawn, views, keys)
+        made = self._views(drawn, make_views, keys)
+        sums = self.total(module, drawn, made.__getitem__, keys)
         noise, divisor = self.chance.generator(), self.divisor(site.population)
         for name, parameter in module.named_parameters():
             if parameter.requires_grad:
                 shaken = sums[name] + self.noise(noise, parameter)
-                parameter.grad = shaken / divisor
+                parameter.grad = (shaken / divisor).contiguous()
+
+    def _views(
+        self, drawn: Sequence[Member], make_views: MakeViews, keys: StepKeys
+    ) -> dict[Member, Sequence[Tensor]]:
+        """Everybody's views, made at once, each with its unit's own generator."""
+        if not drawn:
+            return {}
+        own = [keys.of(member.name, "views") for member in drawn]
+        chosen = [self.choose(m, generator) for m, generator in zip(drawn, own, strict=True)]
+        rows = self.rows()
+        arrays = make_views(np.concatenate(chosen), Rows(own, rows))
+        parts = zip(*(torch.split(array, rows) for array in arrays), strict=True)
+        return dict(zip(drawn, parts, strict=True))
 
     def noise(self, generator: np.random.Generator, like: Tensor) -> Tensor:
         """N(0, (sigma D_add)^2) in the shape of a parameter."""

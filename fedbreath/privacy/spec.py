@@ -205,3 +205,8 @@ def refuse_coupling(run: Any, mechanism: str) -> None:
             "recording's gradient depends on others and clipping it does not bound what that "
             f"recording can do (measured: up to 127 times the bound). Sound are {SOUND}"
         )
+    if run.privacy.config.grad == "ghost" and not objective.separate(run.objective.config):
+        raise ConfigError(
+            f"objective={run.objective.name} passes more through the encoder than a recording's "
+            "own rows, whose gradients privacy.grad=ghost cannot tell apart: use privacy.grad=vmap"
+        )

@@ -27,12 +27,14 @@ def factors(squared: Tensor, clip: float) -> Tensor:
 def squared_norms(gradient: Tensor) -> Tensor:
     """Each unit's share of its squared norm, (U, ...) -> (U,), in float64."""
     rows = gradient.reshape(len(gradient), -1)
-    return torch.linalg.vector_norm(rows, dim=1).double().square()
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=1)
+    return norms.double().square()
 
 
 def weighted(weights: Tensor, gradient: Tensor) -> Tensor:
     """sum_u w_u g_u: (U,), (U, ...) -> (...)."""
-    return torch.tensordot(weights.to(gradient.dtype), gradient, dims=1)
+    total: Tensor = torch.tensordot(weights.to(gradient.dtype), gradient, dims=1)
+    return total
 
 
 def combine(gradients: Mapping[str, Tensor], clip: float) -> dict[str, Tensor]:

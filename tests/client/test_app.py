@@ -162,7 +162,9 @@ def test_the_guard_stands_before_the_door(
     monkeypatch.setattr(
         Learner,
         "fit",
-        lambda *_: Update(state, {"head.x": torch.zeros(1)}, recordings=4, steps=2, loss=1, norm=1),
+        lambda *_, **__: Update(
+            state, {"head.x": torch.zeros(1)}, recordings=4, steps=2, loss=1, norm=1
+        ),
     )
     answer = build(opened)(sent(), context())
     assert (answer.error.code, answer.error.reason) == (REFUSED, "SiteError")

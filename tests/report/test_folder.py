@@ -109,6 +109,14 @@ def test_an_undefined_number_becomes_null_where_it_may() -> None:
         dumps(dataclasses.replace(score, value=float("nan")))
 
 
+def test_a_client_under_privacy_tells_its_name_alone(out: Path) -> None:
+    silent = Participant("a", None, None, None, None, None)
+    assert loads(Participant, dumps(silent)) == silent
+    one = dataclasses.replace(sample.records().rounds[0], participants=(silent,))
+    folder.append(out, one)
+    assert folder.read(out).rounds[-1].participants == (silent,)
+
+
 def test_nan_in_a_file_is_refused() -> None:
     text = dumps(Participant("a", 1, 1, 0.5, None, 1.0)).replace("0.5", "NaN")
     with pytest.raises(RecordError, match="it holds NaN"):

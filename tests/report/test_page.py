@@ -11,7 +11,14 @@ import pytest
 
 from fedbreath.errors import UserError
 from fedbreath.report import figures, page
-from fedbreath.report.records import Arm, Failure, Records, ScoresRecord, SkippedItem
+from fedbreath.report.records import (
+    Arm,
+    Failure,
+    Participant,
+    Records,
+    ScoresRecord,
+    SkippedItem,
+)
 from fedbreath.report.tables import COLUMNS, blocks
 from fedbreath.report.wording import decimal, interval
 
@@ -297,7 +304,10 @@ def test_losses_that_are_not_told() -> None:
     records = sample.records()
     quiet = tuple(
         dataclasses.replace(
-            r, participants=tuple(dataclasses.replace(p, loss=None) for p in r.participants)
+            r,
+            participants=tuple(
+                Participant(p.name, None, None, None, None, None) for p in r.participants
+            ),
         )
         for r in records.rounds
     )

@@ -32,6 +32,22 @@ def test_reads_back_what_was_written(tmp_path: Path) -> None:
         assert torch.equal(found.weights[name], tensor)
 
 
+def test_the_state_is_kept_apart_from_the_weights(tmp_path: Path) -> None:
+    state = {"first.encoder.w": torch.randn(3, 4).double(), "control.b": torch.tensor(1.5)}
+    checkpoints.write(tmp_path, Checkpoint(3, "abc", WEIGHTS, state))
+    found = checkpoints.read(tmp_path, "abc")
+    assert found is not None
+    assert found.weights.keys() == WEIGHTS.keys()
+    assert found.strategy.keys() == state.keys()
+    for name, tensor in state.items():
+        assert found.strategy[name].dtype == tensor.dtype
+        assert torch.equal(found.strategy[name], tensor)
+    checkpoints.write(tmp_path, Checkpoint(4, "abc", WEIGHTS))
+    found = checkpoints.read(tmp_path, "abc")
+    assert found is not None
+    assert found.strategy == {}
+
+
 def test_the_last_one_stays(tmp_path: Path) -> None:
     for number in (1, 2):
         weights = {"w": torch.full((2, 2), float(number)).T}  # not contiguous

@@ -2,7 +2,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ def adds(amount: float, count: int = 1, site: str = "") -> Node:
 
     def node(message: Message) -> Message:
         sent = message.content.array_records["arrays"].to_torch_state_dict()
-        weights = ArrayRecord({name: tensor + amount for name, tensor in sent.items()})
+        weights = ArrayRecord(
+            {n: t + amount if t.is_floating_point() else t + 1 for n, t in sent.items()}
+        )
         name = site or f"site-{message.metadata.dst_node_id}"
         metrics = {"num-examples": count, "steps": 2, "loss": 1.5, "norm": 0.5, "seconds": 0.1}
         return Message(content(weights, metrics, name), reply_to=message)
@@ -139,6 +141,87 @@ def test_killed_within_a_round(tmp_path: Path) -> None:
     state, seen, _ = run(tmp_path / "a", nodes)
     assert seen == [1, 2, 3]
     assert same(state, run(tmp_path / "b", nodes)[0])
+
+
+def controls(amount: float) -> Node:
+    """A node as `adds`, which also answers to SCAFFOLD's control variate."""
+    plain = adds(amount)
+
+    def node(message: Message) -> Message | None:
+        reply = plain(message)
+        assert reply is not None
+        control = message.content.array_records.get("control", ArrayRecord())
+        moved = {n: t / 2 + amount for n, t in control.to_torch_state_dict().items()}
+        reply.content["control"] = ArrayRecord(moved)
+        return reply
+
+    return node
+
+
+def dies_in(number: int, node: Node) -> Node:
+    def dying(message: Message) -> Message | None:
+        if message.content.config_records["config"]["server-round"] == number:
+            raise KilledError
+        return node(message)
+
+    return dying
+
+
+@pytest.mark.parametrize("strategy", ["fedadam", "scaffold"])
+def test_a_server_with_a_memory_goes_on_as_if_never_killed(tmp_path: Path, strategy: str) -> None:
+    chosen = config(f"strategy={strategy}", "rounds=5", "encoder.norm=batch")
+    nodes = {1: controls(0.1), 2: controls(-0.3)}
+    dying = {1: nodes[1], 2: dies_in(3, nodes[2])}
+    whole, _, _ = run(tmp_path / "whole", nodes, chosen)
+    for folder in ("killed", "forgot"):
+        with pytest.raises(KilledError):
+            run(tmp_path / folder, dying, chosen)
+    state, seen, _ = run(tmp_path / "killed", nodes, chosen)
+    assert seen == [2, 3, 4, 5]
+    assert same(whole, state)
+    assert state.strategy.keys() == whole.strategy.keys()
+    assert all(torch.equal(t, whole.strategy[n]) for n, t in state.strategy.items())
+    # A memory of parameters alone; without it the run would have gone another way.
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    assert state.strategy
+    assert not any(name.endswith(buffers) for name in state.strategy)
+    found = checkpoints.read(tmp_path / "forgot", chosen.digest)
+    assert found is not None
+    checkpoints.write(tmp_path / "forgot", replace(found, strategy={}))
+    forgot, _, _ = run(tmp_path / "forgot", nodes, chosen)
+    assert not same(
+        replace(forgot, weights=forgot.strategy), replace(whole, weights=whole.strategy)
+    )
+
+
+def test_arrays_beside_the_weights_are_counted(tmp_path: Path) -> None:
+    run(tmp_path / "a", {1: controls(0.1)}, config("strategy=scaffold", "rounds=1"))
+    run(tmp_path / "b", {1: adds(0.1)}, config("rounds=1"))
+    (with_it,), (without,) = lines(tmp_path / "a"), lines(tmp_path / "b")
+    # The default encoder has no buffers: there is a variate for all that travels.
+    assert with_it["bytes_down"] == with_it["bytes_up"] == 2 * without["bytes_down"]
+
+
+def test_what_a_client_does_not_tell_is_absent(tmp_path: Path) -> None:
+    def silent(message: Message) -> Message | None:
+        return Message(content(message.content.array_records["arrays"], {}), reply_to=message)
+
+    run(tmp_path, {1: silent}, config("strategy.weighting=uniform"))
+    (participant,) = lines(tmp_path)[0]["participants"]
+    assert participant == {
+        "name": "a site", "recordings": None, "steps": None, "loss": None,
+        "update_norm": None, "seconds": None,
+    }  # fmt: skip
+    with pytest.raises(UserError, match=r"a site does not tell .* strategy\.weighting=uniform"):
+        run(tmp_path / "b", {1: silent})
+
+
+def test_too_few_replies_for_the_rule(tmp_path: Path) -> None:
+    chosen = config("strategy=trimmed_mean")
+    nodes: dict[int, Node] = {1: adds(1), 2: adds(2), 3: refuses}
+    with pytest.raises(UserError, match=r"round 1: 2 usable reply\(ies\), but TrimmedMean"):
+        run(tmp_path, nodes, chosen)
+    assert checkpoints.read(tmp_path, chosen.digest) is None
 
 
 @pytest.mark.parametrize("site", ["a ward", "separated\u2028by\u0085lines\x1d"])

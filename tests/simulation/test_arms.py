@@ -69,6 +69,17 @@ def test_a_baseline_waits_for_one_client_only(tiny: Tiny) -> None:
         assert config.strategy.config.minimum == 1
 
 
+def test_a_baseline_is_plain_training_whatever_the_strategy(tiny: Tiny) -> None:
+    words = ("strategy=krum", "strategy.byzantine=0", "++strategy.minimum=2")
+    found = planned(tiny, 3, *words)
+    for name in ("centralised", "local:site-0"):
+        config = load(found[name].overrides, PACKAGES)
+        assert config.strategy is not None
+        assert config.strategy.name == "fedavg"
+        assert config.strategy.config.weighting == "uniform"
+    assert "strategy.byzantine=0" in found["federated"].overrides
+
+
 @pytest.mark.parametrize(("clients", "word"), [(1, "seed=0"), (2, "evaluation.baselines=false")])
 def test_without_baselines(tiny: Tiny, clients: int, word: str) -> None:
     found = planned(tiny, clients, word)
