@@ -26,6 +26,7 @@ MOST_LOCAL = 12
 _ALONE = (
     "strategy=fedavg",
     "strategy.minimum=1",
+    "strategy.weighting=uniform",  # the same for one client, and goes with any privacy
     "training.optimizer_state=kept",
     "training.head=local",
 )

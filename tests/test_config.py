@@ -29,7 +29,7 @@ MISTAKES = {
     "front_end=null": "front_end must be a mapping of keys, got None",
     "training=3": "training must be a mapping of keys, got 3",
     "data=real data.root=x data.sites=null": "data.sites must be a mapping, got None",
-    "training.head=locl": "training.head must be one of local, averaged, got 'locl'",
+    "training.head=locl": "training.head must be one of local, averaged, start, got 'locl'",
     "data=reel": "data=reel: no such choice; did you mean real? choose one of coda_tb",
     "data=[simulated,reel]": "data=reel: no such choice",
     "experiment=smok": "experiment=smok: no such choice; did you mean smoke?",

@@ -23,6 +23,7 @@ ASSETS = {
     "fedbreath/report/page.js",
     "fedbreath/report/figure.html.jinja",
     "fedbreath/report/page.html.jinja",
+    "fedbreath/report/privacy.html.jinja",
     "fedbreath/datacheck/page.html.jinja",
 }
 

@@ -12,6 +12,7 @@ import yaml
 
 from fedbreath import encoders, objectives
 from fedbreath.config import Component, Config, choices, config_dir, load
+from fedbreath.privacy import Plan
 from simulation import PACKAGES
 
 FOLDERS = sorted(path.name for path in config_dir().iterdir() if path.is_dir())
@@ -32,6 +33,8 @@ def words(group: str, name: str) -> list[str]:
     data = name if group == "data" else _data_of(raw(group, name))
     if data and raw("data", data).get("root") == "???":
         chosen.append("data.root=nowhere")
+    if group == "privacy" and name != "none":
+        chosen += ["privacy.population=1000", "strategy.weighting=uniform"]
     return chosen
 
 
@@ -47,7 +50,7 @@ def build(config: Config) -> None:
     given = objectives.Given(encoder, config.front_end, config.views)
     objectives.build(config.objective, given, config.seed)
     assert config.data.build()
-    assert config.privacy.build()
+    assert config.privacy.build(Plan(config.rounds, config.training.steps))
     for task in config.tasks.values():
         assert task.build()
     for component in (config.partition, config.engine):

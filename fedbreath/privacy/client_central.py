@@ -57,6 +57,7 @@ class Config(PrivacySpec):
         adaptation: eta, how fast C follows.
     """
 
+    delta: float = 1e-6
     cohort: int = 200
     simulated: int | None = None
     adaptive: bool = False

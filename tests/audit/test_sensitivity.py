@@ -175,6 +175,7 @@ def test_the_network_is_small_and_said() -> None:
         config = load([*words, *norm])
         found, text = summed(config, config.privacy, Setting())
         assert said in text
+        assert isinstance(found, SiteSum)
         assert sum(p.numel() for p in found.model.encoder.parameters()) <= 5_000
 
 

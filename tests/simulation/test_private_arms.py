@@ -10,6 +10,7 @@ from fedbreath.report import folder as records
 from fedbreath.report.records import Records
 from fedbreath.site.account import account
 from server import checkpoints
+from server.app import refuse_start
 from simulation import starts, variants
 from simulation.data import prepare
 from simulation.planning import plan
@@ -96,6 +97,22 @@ def test_the_page_tells_an_officer(run: Path) -> None:
                  "released: encoder weights;", "the public start"):  # fmt: skip
         assert said in page
     assert "(federated − untrained) / (centralised − untrained)" not in page
+
+
+def test_a_private_run_is_gone_on_with_and_spends_nothing_twice(run: Path, found: Records) -> None:
+    from simulation.command import main
+
+    (run / "arms/variant-epsilon-1.json").unlink()
+    (run / "privacy.json").unlink()
+    assert main([f"resume='{run}'"]) == 0
+    assert records.read(run).privacy == found.privacy
+    assert (run / "arms/variant-epsilon-1.json").exists()
+
+
+def test_a_server_trains_no_start(tiny: Tiny) -> None:
+    with pytest.raises(ConfigError, match="start is for the simulation"):
+        refuse_start(composed(tiny, START).config)
+    refuse_start(tiny.config())
 
 
 def test_the_start_is_trained_once_and_found_again(
