@@ -174,6 +174,7 @@ class DataRecord:
         problems: What was skipped.
         mixture_of: The label (or device, modality, site) that the clients' mixtures are
             of; null if not recorded.
+        hostile: Names of the clients that a simulation made hostile.
     """
 
     sites: tuple[SiteFacts, ...]
@@ -181,6 +182,7 @@ class DataRecord:
     partition: str
     problems: tuple[SkippedItem, ...]
     mixture_of: str | None = None
+    hostile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

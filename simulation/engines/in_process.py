@@ -18,7 +18,7 @@ import client.app
 import server.app
 from client.local import LocalSite, SitePrivacy
 from fedbreath.config import Config as RunConfig
-from fedbreath.config import written
+from fedbreath.config import load, written
 from fedbreath.features import Selection
 from fedbreath.privacy import Plan
 from fedbreath.privacy.sampled import Sampled
@@ -26,6 +26,7 @@ from fedbreath.site.ledger import Ledger
 from fedbreath.site.records import Budget
 from fedbreath.site.state import SiteState
 from server.rounds import Observer
+from simulation import PACKAGES, adversary
 from simulation.engines import OnFit
 from simulation.grid import SERVER, InProcessGrid
 
@@ -94,7 +95,8 @@ class InProcess:
             client.app.build(open_site), contexts, lambda node: on_fit(names[node - 1])
         )
         own = Context(SERVER, SERVER, {}, RecordDict(), run_config)
-        server.app.build(observe)(grid, own)
+        run = load(overrides, PACKAGES)
+        server.app.build(observe)(adversary.among(grid, run, names), own)
 
 
 def privacy_of(config: RunConfig, name: str, folder: Path) -> SitePrivacy | None:

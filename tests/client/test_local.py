@@ -149,3 +149,10 @@ def test_a_node_without_a_site_refuses_as_a_code() -> None:
     message = instruction(5, RecordDict({"config": ConfigRecord({"server-round": 1})}))
     answer = app(message, context(None))
     assert (answer.error.code, answer.error.reason) == (1000, "SiteError")
+
+
+def test_a_node_plays_no_hostile_client(root: Path, tmp_path: Path) -> None:
+    run = f"{RUN} adversary.share=0.2"
+    path = settings(tmp_path, options={"root": str(root)})
+    with pytest.raises(SiteError, match="hostile clients"):
+        open_site(context(path, run), config(run))
