@@ -227,7 +227,7 @@ class Guard:
         most: The greatest norm whatever the others send.
     """
 
-    norm: float | None = 10.0
+    norm: float | None = 5.0
     most: float = 1e6
 
     def __post_init__(self) -> None:

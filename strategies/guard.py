@@ -18,10 +18,11 @@ order; no rule hangs on the order of arrival, and whoever is left goes into the 
        n_i > guard.norm * median(n_1 ... n_n)  for n >= 4,    or    n_i > guard.most.
 
    Clients take the same number of steps from the same weights, so honest norms are of one
-   size; the median is right as long as fewer than half are hostile, which with fewer than
-   four replies is nobody. A median of 0 bounds nothing: it says that most did not train. The
-   constant bound holds for any number of replies, and keeps their sums, and the squares that
-   adaptive servers keep, finite in float32: (1e12)^2 times 1e12 clients stays below 3e38.
+   size (docs/robustness.md measures how far they spread); the median is right as long as fewer
+   than half are hostile, which with fewer than four replies may be nobody. A median of 0
+   bounds nothing: it says that most did not train. The constant bound holds for any number of
+   replies, and keeps their sums, and the squares that adaptive servers keep, finite in
+   float32: (1e12)^2 times 1e12 clients stays below 3e38.
    Arrays beside the weights (a control variate is a change already) keep to the same rule.
 
 **Central privacy** clips each client to a constant, which must not hang on what others send:
@@ -180,8 +181,8 @@ def _norms(replies: Sequence[Reply], asked: Asked) -> Iterator[tuple[str, list[f
 def _norm(arrays: Mapping[str, NDArray[Any]], sent: Mapping[str, NDArray[Any]]) -> float:
     """Norm of a difference; infinite where float32 cannot hold its square.
 
-    In the arrays' own precision: twice as fast, and a bound of ten times a median does not
-    ask for more.
+    In the arrays' own precision: faster, and a bound of several times a median does not ask
+    for more.
     """
     squares = 0.0
     with np.errstate(over="ignore"):

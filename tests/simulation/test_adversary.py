@@ -1,26 +1,36 @@
 """Hostile clients: who they are, what they send, and what the report says of them."""
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from flwr.app import Message
+from numpy.typing import NDArray
 
 from fedbreath.config import Adversary
 from fedbreath.errors import ConfigError
 from fedbreath.report import folder as records
+from fedbreath.site.account import account
 from server.app import refuse_simulated
 from simulation.adversary import Attacked, among, attacked, hostile
+from simulation.grid import InProcessGrid
 from simulation.planning import plan
 from tests.flower import FakeGrid, arrays, instruction, numbers, refusal, reply
 from tests.simulation.tiny import Tiny, result
 
-SENT = {"w": np.array([1.0, 2.0], np.float32), "v": np.float32(3), "count": np.asarray(4)}
-HONEST = {"w": np.array([1.5, 2.0], np.float32), "v": np.float32(1), "count": np.asarray(9)}
+
+def weights(w: list[float], v: float, count: int) -> dict[str, NDArray[Any]]:
+    """Weights, one of them without dimensions, and a counter."""
+    return {"w": np.array(w, np.float32), "v": np.array(v, np.float32), "count": np.array(count)}
 
 
-def made(attack: str, factor: float = 10.0, seed: int = 0) -> dict[str, np.ndarray]:
+SENT, HONEST = weights([1, 2], 3, 4), weights([1.5, 2], 1, 9)
+
+
+def made(attack: str, factor: float = 10.0, seed: int = 0) -> dict[str, NDArray[Any]]:
     adversary = Adversary(0.5, attack, factor)  # type: ignore[arg-type]
     return attacked(adversary, HONEST, SENT, np.random.default_rng(seed))
 
@@ -40,7 +50,7 @@ def test_what_is_sent_by_hand(attack: str, factor: float, w: list[float], v: flo
     np.testing.assert_allclose(found["v"], v)
     assert found["count"] == 9
     assert {n: (a.dtype, a.shape) for n, a in found.items()} == {
-        n: (np.asarray(a).dtype, np.shape(a)) for n, a in HONEST.items()
+        n: (a.dtype, a.shape) for n, a in HONEST.items()
     }
 
 
@@ -55,7 +65,7 @@ def test_noise_has_the_length_that_was_asked_for() -> None:
 
 def test_a_client_that_did_not_move_sends_nothing_else() -> None:
     for attack in ("sign_flip", "scale", "random"):
-        adversary = Adversary(0.5, attack)  # type: ignore[arg-type]
+        adversary = Adversary(0.5, attack)
         found = attacked(adversary, SENT, SENT, np.random.default_rng(0))
         np.testing.assert_array_equal(found["w"], SENT["w"])
 
@@ -160,6 +170,31 @@ def test_what_cannot_be_is_one_sentence(
     assert said in told
     assert told.count("error: ") == 1
     assert "Traceback" not in told
+
+
+def test_a_reply_that_is_lost_under_privacy_is_asked_for_again_and_costs_nothing(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, calls = InProcessGrid.send_and_receive, [0]
+
+    def loses(
+        self: InProcessGrid, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> Iterable[Message]:
+        calls[0] += 1
+        found = list(plain(self, messages, timeout=timeout))
+        return found[1:] if calls[0] == 1 else found
+
+    words = ("privacy=patient", "privacy.population=40", "privacy.delta=1e-3", "privacy.rate=0.5",
+             "strategy.weighting=uniform", "objective=within_recording", "objective.hidden=8",
+             "evaluation.baselines=false", "rounds=2", "strategy.minimum=2")  # fmt: skip
+    monkeypatch.setattr(InProcessGrid, "send_and_receive", loses)
+    assert tiny.run(tmp_path, *words) == 0
+    found = records.read(tmp_path)
+    assert [r.repeats for r in found.rounds] == [1, 0]
+    assert [len(r.participants) for r in found.rounds] == [2, 2]
+    assert [[f.code for f in r.failures] for r in found.rounds] == [["no reply in time"], []]
+    ledgers = list(tmp_path.rglob("privacy/*.jsonl"))
+    assert [account(ledger)[0].reserved for ledger in ledgers] == [2, 2]
 
 
 def test_all_clients_of_a_run_can_be_hostile(tiny: Tiny, tmp_path: Path) -> None:
