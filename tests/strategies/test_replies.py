@@ -95,15 +95,26 @@ def test_arrays_that_do_not_fit(weights: dict[str, Any], code: str) -> None:
                 "site": ConfigRecord({"name": "x", "round": 1}),
             }
         ),
-        *(
-            RecordDict(
-                {
-                    "arrays": arrays(SENT),
-                    "metrics": MetricRecord(dict(GOOD)),
-                    "site": ConfigRecord(told),
-                }
-            )
-            for told in ({"title": "x", "round": 1}, {"name": "x"}, {"name": "x", "round": "1"})
+        RecordDict(
+            {
+                "arrays": arrays(SENT),
+                "metrics": MetricRecord(dict(GOOD)),
+                "site": ConfigRecord({"title": "x", "round": 1}),
+            }
+        ),
+        RecordDict(
+            {
+                "arrays": arrays(SENT),
+                "metrics": MetricRecord(dict(GOOD)),
+                "site": ConfigRecord({"name": "x"}),
+            }
+        ),
+        RecordDict(
+            {
+                "arrays": arrays(SENT),
+                "metrics": MetricRecord(dict(GOOD)),
+                "site": ConfigRecord({"name": "x", "round": "1"}),
+            }
         ),
         content(raw(b""), GOOD),
         content(raw(b"no numbers"), GOOD),
