@@ -77,7 +77,7 @@ def overrides_of(asked: argparse.Namespace, cell: Cell) -> tuple[str, ...]:
     data: tuple[str, ...] = ("data=simulated", "tasks=[simulated_disease,simulated_symptom]")
     if asked.root:
         data = ("data=real", f"data.root='{asked.root}'")
-        data = (*data, f"tasks=[{','.join(TASKS)}]", "split.validation=0.4")
+        data = (*data, f"tasks=[{asked.tasks}]", "split.validation=0.4")
     return (
         *data,
         "partition=cohorts",
@@ -193,6 +193,11 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=20, help="of each run (default 20)")
     parser.add_argument("--steps", type=int, default=6, help="of a client in a round (default 6)")
     parser.add_argument("--encoder", default="cnn", help="default cnn")
+    parser.add_argument(
+        "--tasks",
+        default=",".join(TASKS),
+        help="on real data, with commas; all scores on every one",
+    )
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
     parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=list(ATTACKS))
     return parser.parse_args(words)
