@@ -110,7 +110,8 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
         {
             "arrays": _record(answer.state),
             "metrics": MetricRecord(told(config, mechanism, known)),
-            "site": ConfigRecord({"name": site.name}),
+            # The round is the run's own number: a server tells late replies by it.
+            "site": ConfigRecord({"name": site.name, "round": number}),
         }
     )
     if control is not None:

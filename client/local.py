@@ -73,10 +73,13 @@ def open_site(context: Context, config: Config) -> LocalSite:
     """Open this node's site.
 
     Raises:
-        SiteError: No or unreadable settings, or not exactly one site in the data.
+        SiteError: No or unreadable settings, not exactly one site in the data, or a run that
+            only a simulation may do.
         ConfigError: The settings name no data set of ours, or misspell an option.
         DataError: The data set cannot be read.
     """
+    if config.adversary.share > 0:
+        raise SiteError("this run wants hostile clients (adversary.share), and a node plays none")
     path = context.node_config.get("site")
     if not isinstance(path, str):
         raise SiteError(

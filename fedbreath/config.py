@@ -32,7 +32,7 @@ import yaml
 from fedbreath.audio import FrontEnd
 from fedbreath.composition import choices, composed, parsed, unknown_choice, unknown_key
 from fedbreath.errors import ConfigError
-from fedbreath.sections import Evaluation, Patience, Split, Training
+from fedbreath.sections import Adversary, Evaluation, Guard, Patience, Split, Training
 from fedbreath.views import Views
 
 T = TypeVar("T")
@@ -105,6 +105,8 @@ class Config:
     training: Training
     evaluation: Evaluation
     patience: Patience
+    guard: Guard
+    adversary: Adversary
     data: Component
     encoder: Component
     objective: Component

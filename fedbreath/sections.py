@@ -131,12 +131,55 @@ class Patience:
     Attributes:
         connect: For the least number of clients to be connected, s.
         reply: For the replies of a round, s.
+        repeat: Times a round asks again those whose replies cannot be used, where too few
+            can; never under central privacy, where each time would cost the budget.
     """
 
     connect: float = 600.0
     reply: float = 3600.0
+    repeat: int = 1
 
     def __post_init__(self) -> None:
         for name in ("connect", "reply"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        if self.repeat < 0:
+            raise ValueError(f"repeat must be >= 0, got {self.repeat}")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Which changes a server takes for absurd; `strategies.guard` states the whole rule.
+
+    Attributes:
+        norm: Times the median norm of the round's changes; None sets no such bound.
+        most: The greatest norm whatever the others send.
+    """
+
+    norm: float | None = 5.0
+    most: float = 1e6
+
+    def __post_init__(self) -> None:
+        if self.norm is not None and self.norm < 1:
+            raise ValueError(f"norm must be >= 1, got {self.norm}")
+        if not 0 < self.most <= 1e12:
+            raise ValueError(f"most must lie in (0, 1e12], got {self.most}")
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """Hostile clients, of a simulation alone; `simulation.adversary` states what they send.
+
+    Attributes:
+        share: Of the clients that are hostile.
+        attack: What they make of their update.
+        factor: By how much ``scale`` multiplies it, and how many times as long ``random`` is.
+    """
+
+    share: float = 0.0
+    attack: Literal["sign_flip", "scale", "random"] = "sign_flip"
+    factor: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share must lie in [0, 1], got {self.share}")

@@ -35,14 +35,17 @@ def build(observe: Observer = _silent) -> ServerApp:
     return app
 
 
-def refuse_start(config: Config) -> None:
-    """Refuse a run that begins with another one: here nobody trains that first.
-
-    A client need not look: it is sent weights, wherever they come from.
+def refuse_simulated(config: Config) -> None:
+    """Refuse what only a simulation does: train a run to begin with, play hostile clients.
 
     Raises:
-        ConfigError: ``start`` is set.
+        ConfigError: ``start`` is set, or clients are to be hostile.
     """
+    if config.adversary.share > 0:
+        raise ConfigError(
+            f"adversary.share={config.adversary.share:g}: hostile clients are for the simulation; "
+            "leave adversary out of a run on real nodes"
+        )
     if config.start is not None:
         raise ConfigError(
             "start is for the simulation, which trains it first. Here name the checkpoint to begin "
@@ -80,7 +83,7 @@ app = ServerApp()
 @app.main()
 def _deployed(grid: Grid, context: Context) -> None:
     try:
-        refuse_start(load(str(context.run_config["overrides"]), PACKAGES))
+        refuse_simulated(load(str(context.run_config["overrides"]), PACKAGES))
         _run(grid, context, _silent)
     except UserError as error:
         raise RefusedError(str(error)) from None

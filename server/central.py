@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flwr.app import Message
 from flwr.serverapp import Grid
-from flwr.supercore.run import Run
 from numpy.typing import NDArray
 
 from fedbreath.config import Config
@@ -21,6 +19,7 @@ from fedbreath.privacy import Plan
 from fedbreath.privacy.client_central import ClientCentral
 from fedbreath.site.ledger import Ledger
 from fedbreath.site.records import Budget, Reservation, planned
+from server.forwarding import Forwarding
 from strategies import Weights
 from strategies.replies import Reply
 
@@ -29,42 +28,16 @@ CENTRAL = "central."
 _CLIP = f"{CENTRAL}clip"
 
 
-class Called(Grid):
+class Called(Forwarding):
     """A grid on which only the clients that were drawn can be seen."""
 
     def __init__(self, grid: Grid, nodes: Sequence[int]) -> None:
-        self._grid, self._nodes = grid, list(nodes)
+        super().__init__(grid)
+        self._nodes = list(nodes)
 
     def get_node_ids(self) -> Iterable[int]:
         """Those that were drawn."""
         return list(self._nodes)
-
-    def set_run(self, run: Run) -> None:
-        """As the grid behind it."""
-        self._grid.set_run(run)
-
-    @property
-    def run(self) -> Run:
-        """As the grid behind it."""
-        return self._grid.run
-
-    def create_message(self, *args: Any, **kwargs: Any) -> Message:
-        """As the grid behind it."""
-        return self._grid.create_message(*args, **kwargs)
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """As the grid behind it."""
-        return self._grid.push_messages(messages)
-
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """As the grid behind it."""
-        return self._grid.pull_messages(message_ids)
-
-    def send_and_receive(
-        self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
-        """As the grid behind it."""
-        return self._grid.send_and_receive(messages, timeout=timeout)
 
 
 class Central:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from flwr.app import ArrayRecord, ConfigRecord
+from flwr.app import ArrayRecord
 from flwr.serverapp import Grid
 from torch import Tensor
 
@@ -23,16 +23,16 @@ from fedbreath import collapse
 from fedbreath.atomic import write_text
 from fedbreath.collapse import Signs
 from fedbreath.config import Config
-from fedbreath.errors import UserError
 from fedbreath.monitor import Monitor
 from fedbreath.pretraining import Learner, distance
 from fedbreath.report import folder as records
-from fedbreath.report.records import Failure, Participant, RoundRecord
+from fedbreath.report.records import Participant, RoundRecord
 from server import checkpoints
 from server.central import CENTRAL, Central, central_of
 from server.checkpoints import Checkpoint
+from server.collecting import collect, wait_for_clients
 from strategies import Strategy
-from strategies.replies import Reply, beside, read, size_of
+from strategies.replies import Reply
 
 log = logging.getLogger("fedbreath.server")
 
@@ -55,8 +55,8 @@ def federate(
         observe: Called after every round, and before the first one.
 
     Raises:
-        UserError: Too few clients connect in time, or no client's update can be used in
-            a round.
+        UserError: Too few clients connect in time, or too few updates can be used in a
+            round; the rounds before it are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = checkpoints.read(folder, config.digest)
@@ -108,18 +108,8 @@ def _round(
 ) -> tuple[dict[str, Tensor], RoundRecord]:
     started = time.perf_counter()
     sent = ArrayRecord(weights)
-    messages = list(strategy.configure_train(number, sent, ConfigRecord(), grid))
-    called = [m.metadata.dst_node_id for m in messages]
-    also = beside(messages[0].content) if messages else {}
-    replies = list(grid.send_and_receive(messages, timeout=config.patience.reply))
-    usable, refused = read(replies, sent, also)
-    names |= {reply.node: reply.site for reply in usable}
-    fitting = {reply.node for reply in usable}
-    codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
-    failures = tuple(Failure(names.get(n, f"node {n}"), code) for n, code in codes.items())
-    if not usable and central is None:
-        reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
-        raise UserError(f"round {number}: no client's update can be used ({reasons})")
+    found = collect(grid, strategy, config, number, sent, names)
+    usable = found.replies
     old = {name: tensor.numpy() for name, tensor in weights.items()}
     if central is None:
         combined = strategy.combine(number, old, usable)
@@ -130,11 +120,12 @@ def _round(
     return new, RoundRecord(
         number=number,
         participants=tuple(_participant(reply) for reply in usable),
-        failures=failures,
+        failures=found.failures,
         norm=distance(new, weights),
         seconds=time.perf_counter() - started,
-        bytes_down=sum(map(size_of, (sent, *also.values()))) * len(called),
+        bytes_down=found.bytes_down,
         bytes_up=sum(reply.size for reply in usable),
+        repeats=found.repeats,
     )
 
 
@@ -165,24 +156,6 @@ def _participant(reply: Reply) -> Participant:
         update_norm=told.get("norm"),
         seconds=told.get("seconds"),
     )
-
-
-def wait_for_clients(grid: Grid, strategy: Strategy, seconds: float) -> None:
-    """Wait until the strategy's minimum of clients is connected.
-
-    Raises:
-        UserError: They are not within `seconds`.
-    """
-    least = strategy.min_available_nodes
-    deadline = time.monotonic() + seconds
-    while (found := len(list(grid.get_node_ids()))) < least:
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"{found} client(s) connected after {seconds:g} s, at least {least} are needed: "
-                "start more nodes, or lower strategy.minimum"
-            )
-        log.info("waiting for clients: %d of %d connected", found, least)
-        time.sleep(1)
 
 
 def _forget_after(path: Path, number: int) -> None:

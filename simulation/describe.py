@@ -18,6 +18,7 @@ from fedbreath.features import Selection, Store
 from fedbreath.pretraining import Learner, device_of
 from fedbreath.report import records as r
 from fedbreath.report.spending import released
+from simulation.adversary import hostile
 from simulation.data import Prepared
 from simulation.partitions import UNKNOWN, units
 
@@ -79,6 +80,7 @@ def describe(config: Config, prepared: Prepared) -> r.DataRecord:
         partition=config.partition.name,
         problems=tuple(problems),
         mixture_of=mixture_of,
+        hostile=hostile(config, prepared.clients),
     )
 
 

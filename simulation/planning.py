@@ -29,6 +29,7 @@ _ALONE = (
     "strategy.weighting=uniform",  # the same for one client, and goes with any privacy
     "training.optimizer_state=kept",
     "training.head=local",
+    "adversary.share=0",
 )
 
 

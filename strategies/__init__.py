@@ -36,7 +36,24 @@ class Strategy(Protocol):
 
     @property
     def min_available_nodes(self) -> int:
-        """Clients that must be connected before a round starts."""
+        """Clients that must be connected before a round starts.
+
+        Of so many, or of all that are called where these are fewer, a round wants usable
+        replies.
+        """
+        ...
+
+    @property
+    def least(self) -> int:
+        """Usable replies without which `combine` has no answer."""
+        ...
+
+    def require(self, number: int, found: int, what: str = "") -> None:
+        """Refuse a round in which `combine` has no answer.
+
+        Raises:
+            UserError: Fewer than `least`.
+        """
         ...
 
     def configure_train(

@@ -41,7 +41,8 @@ class Cohort:
 
     Attributes:
         fraction: Share of the connected clients called in a round, at least one.
-        minimum: Clients that must be connected before a round starts.
+        minimum: Clients that must be connected before a round starts, and whose replies it
+            must be able to use (all of them where a round calls fewer).
     """
 
     fraction: float = 1.0

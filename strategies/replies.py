@@ -1,9 +1,10 @@
 """Clients' replies, read with suspicion: what does not fit is refused with a code.
 
 A reply carries ``arrays`` (the weights, named and shaped as they were sent), ``metrics``
-(numbers), ``site`` (its name), and whatever arrays beside the weights the message carried (a
-control variate). A reply that lacks one of them, or whose arrays differ in name, shape or
-type from what was sent or are not finite, does not enter the round.
+(numbers), ``site`` (its name and the round's number), and whatever arrays beside the weights
+the message carried (a control variate). A reply that lacks one of them, or whose arrays
+differ in name, shape or type from what was sent or are not finite, does not enter the round.
+What replies say of each other is for `strategies.guard`.
 """
 
 import math
@@ -24,7 +25,8 @@ class Reply:
 
     Attributes:
         node: Flower's id of the node.
-        site: The site's name.
+        site: The site's name, by its own word.
+        round: The round that it answers.
         arrays: Weights by name.
         metrics: Finite numbers by name; a site under privacy may tell none.
         size: Bytes of all arrays as sent.
@@ -33,6 +35,7 @@ class Reply:
 
     node: int
     site: str
+    round: int
     arrays: dict[str, NDArray[Any]]
     metrics: dict[str, float]
     size: int
@@ -91,11 +94,25 @@ def _reply(message: Message, beside: Iterable[str]) -> Reply:
     return Reply(
         node=message.metadata.src_node_id,
         site=str(content.config_records["site"]["name"]),
+        round=round_of(message),
         arrays=values(arrays),
         metrics=metrics,
         size=size_of(arrays) + sum(size_of(others[name]) for name in beside),
         beside={name: values(others[name]) for name in beside},
     )
+
+
+def round_of(reply: Message) -> int:
+    """The number of the round that a reply answers.
+
+    Raises:
+        KeyError: It names none.
+        ValueError: It names one that is no number.
+    """
+    said = reply.content.config_records["site"]["round"]
+    if type(said) is not int:
+        raise ValueError(f"a round must be a whole number, got {said!r}")
+    return said
 
 
 def values(record: ArrayRecord) -> dict[str, NDArray[Any]]:

@@ -45,21 +45,32 @@ def content(
     weights: ArrayRecord | None,
     metrics: Mapping[str, float] | None = None,
     site: str | None = "a site",
+    number: int = 1,
 ) -> RecordDict:
-    """What a client sends back; None leaves a record out."""
+    """What a client sends back in a round; None leaves a record out."""
     records: dict[str, ArrayRecord | MetricRecord | ConfigRecord] = {}
     if weights is not None:
         records["arrays"] = weights
     if metrics is not None:
         records["metrics"] = MetricRecord(dict(metrics))
     if site is not None:
-        records["site"] = ConfigRecord({"name": site})
+        records["site"] = ConfigRecord({"name": site, "round": number})
     return RecordDict(records)
 
 
-def reply(node: int, weights: Mapping[str, Any], count: float = 1) -> Message:
+def number_of(message: Message) -> int:
+    """The round that a message of the server is of."""
+    number = message.content.config_records["config"]["server-round"]
+    assert isinstance(number, int)
+    return number
+
+
+def reply(
+    node: int, weights: Mapping[str, Any], count: float = 1, site: str = "", number: int = 1
+) -> Message:
     """A node's well-formed reply."""
-    sent = content(arrays(weights), {"num-examples": count, "steps": 1}, f"site-{node}")
+    told = {"num-examples": count, "steps": 1}
+    sent = content(arrays(weights), told, site or f"site-{node}", number)
     return Message(sent, reply_to=instruction(node))
 
 

@@ -18,7 +18,7 @@ MISTAKES = {
     "+training.stpes=3": "unknown key training.stpes; did you mean training.steps?",
     "data.root=x": "unknown key data.root; did you mean data.cohorts?",
     "data=real data.root=x data.sites.sprsound.rooot=y": "did you mean data.sites.sprsound.root?",
-    "+zzz=1": "unknown key zzz; known here: cache, data, device",
+    "+zzz=1": "unknown key zzz; known here: adversary, cache, data, device",
     "rounds=many": "rounds must be a whole number, got 'many'",
     "rounds=1e3": "rounds must be a whole number, got 1000.0",
     "seed=true": "seed must be a whole number, got True",
@@ -122,7 +122,16 @@ def test_code_outside_our_packages_is_never_imported(
 
 def test_the_yaml_says_what_the_dataclasses_say() -> None:
     run = load()
-    for name in ("front_end", "views", "split", "training", "evaluation", "patience"):
+    for name in (
+        "front_end",
+        "views",
+        "split",
+        "training",
+        "evaluation",
+        "patience",
+        "guard",
+        "adversary",
+    ):
         assert getattr(run, name) == type(getattr(run, name))(), name
     assert run.encoder == Component(Cnn, CnnConfig())
     assert (run.seed, run.rounds, run.out, run.strategy) == (0, 40, None, None)

@@ -29,7 +29,7 @@ from fedbreath.report import (
     tables,
     tradeoff,
 )
-from fedbreath.report.participation import participation
+from fedbreath.report.participation import hostile, participation, repeated
 from fedbreath.report.records import Records, SkippedItem
 from fedbreath.report.wording import (
     alone,
@@ -128,6 +128,8 @@ def _context(records: Records) -> dict[str, Any]:
         "alarm": signs.alarm(records.rounds),
         "participation": participation(records.rounds, [c.name for c in data.clients]),
         "failures": failures(records),
+        "repeated": repeated(records.rounds),
+        "hostile": hostile(records),
         "listed": LISTED,
         "dealt": mixtures.dealt(data),
         "settings": mixtures.settings(records.run.config),

@@ -10,7 +10,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.ticker import MaxNLocator
 
-from fedbreath.report.records import RoundRecord
+from fedbreath.report.records import Records, RoundRecord
 from fedbreath.report.svg import (
     MANY,
     PHONE,
@@ -34,7 +34,8 @@ def participation(rounds: Sequence[RoundRecord], names: Sequence[str]) -> Drawin
     if not rounds:
         return None
     took = {(p.name, r.number) for r in rounds for p in r.participants}
-    failed = {(f.name, r.number) for r in rounds for f in r.failures}
+    # Who was asked again, or sent more than one reply, may have failed and taken part.
+    failed = {(f.name, r.number) for r in rounds for f in r.failures} - took
     rows = list(dict.fromkeys([*names, *sorted(name for name, _ in took | failed)]))
     numbers = [r.number for r in rounds]
     many = len(rows) > MANY
@@ -55,6 +56,37 @@ def participation(rounds: Sequence[RoundRecord], names: Sequence[str]) -> Drawin
         caption=f"{shape} {len(took)} updates entered the "
         f"encoder; {len(failed)} failed and were left out.",
         keys=tuple(keys),
+    )
+
+
+def repeated(rounds: Sequence[RoundRecord]) -> str:
+    """Which rounds asked clients again, as a sentence; empty where none did."""
+    numbers = [str(r.number) for r in rounds if r.repeats]
+    if not numbers:
+        return ""
+    which = f"round {numbers[0]}" if len(numbers) == 1 else f"rounds {', '.join(numbers)}"
+    return f"Too few replies could be used in {which} at first, and clients were asked again."
+
+
+#: What an attack sends, by its name in the configuration.
+_SENT = {
+    "sign_flip": "updates with the sign turned",
+    "scale": "updates multiplied by {factor:g}",
+    "random": "noise {factor:g} times as long as their updates",
+}
+
+
+def hostile(records: Records) -> str:
+    """Who was made hostile, and what they sent, as a sentence; empty where nobody was."""
+    names, told = records.data.hostile, records.run.config.get("adversary", {})
+    if not names:
+        return ""
+    attack = str(told.get("attack", ""))
+    sent = _SENT.get(attack, attack).format(factor=told.get("factor", 1.0))
+    listed = ", ".join(names[:MANY]) + (", ..." if len(names) > MANY else "")
+    return (
+        f"{len(names)} of {len(records.data.clients)} clients of this simulation were made hostile "
+        f"and sent {sent} in every round that called them: {listed}."
     )
 
 
@@ -84,7 +116,7 @@ def _draw_counts(
     write(axes, "clients", (0, len(rows)), shift=(-40, 14), role="muted")
     edges = np.array([n - 0.5 for n in numbers] + [numbers[-1] + 0.5])
     entered = Counter(number for _, number in took)
-    lost = Counter(number for _, number in failed - took)
+    lost = Counter(number for _, number in failed)
     low = np.array([entered[n] for n in numbers])
     high = low + [lost[n] for n in numbers]
     axes.stairs(np.full(len(low), len(rows)), edges, fill=True, color=colour("empty"), lw=0)

@@ -175,6 +175,7 @@ class DataRecord:
         problems: What was skipped.
         mixture_of: The label (or device, modality, site) that the clients' mixtures are
             of; null if not recorded.
+        hostile: Names of the clients that a simulation made hostile.
     """
 
     sites: tuple[SiteFacts, ...]
@@ -182,6 +183,7 @@ class DataRecord:
     partition: str
     problems: tuple[SkippedItem, ...]
     mixture_of: str | None = None
+    hostile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,10 @@ class Participant:
 
 @dataclass(frozen=True)
 class Failure:
-    """A client that was asked and whose update did not enter the round."""
+    """A reply that did not enter the round, or was awaited in vain, and why.
+
+    The client may have taken part all the same: with another reply, or when asked again.
+    """
 
     name: str
     code: str
@@ -214,13 +219,14 @@ class RoundRecord:
     Attributes:
         number: From 1.
         participants: Whose updates entered.
-        failures: Whose did not.
+        failures: What did not.
         norm: L2 norm of the global change.
         seconds: From the call to the new weights.
         bytes_down: Sent to the clients.
         bytes_up: Sent by them.
         signs: Of collapse, of the encoder after the round; null where none was due.
         signs_before: Of the encoder that the run started from; with the first round alone.
+        repeats: Times that clients were asked again, because too few replies could be used.
     """
 
     number: int
@@ -232,6 +238,7 @@ class RoundRecord:
     bytes_up: int
     signs: Signs | None = None
     signs_before: Signs | None = None
+    repeats: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from fedbreath.report import folder, signs
 from fedbreath.report.averages import averages
+from fedbreath.report.participation import hostile
 from fedbreath.report.privacy_records import PrivacyRecord
 from fedbreath.report.privacy_section import gains
 from fedbreath.report.records import Records
@@ -41,6 +42,8 @@ def summary(out: Path) -> Group:
         parts.append(Text(said.aside))
     if alarm := signs.alarm(records.rounds):
         parts.append(Text(f"WARNING: {alarm}", style="bold red"))
+    if attacked := hostile(records):
+        parts.append(Text(attacked, style="bold red"))
     parts.append(Text(_numbers(records), style="dim"))
     if records.scores and records.scores.scores:
         parts.append(_table(records.scores))

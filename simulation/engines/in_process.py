@@ -16,9 +16,10 @@ import client.app
 import server.app
 from client.local import LocalSite
 from fedbreath.config import Config as RunConfig
+from fedbreath.config import load
 from fedbreath.features import Selection
 from server.rounds import Observer
-from simulation import sites
+from simulation import PACKAGES, adversary, sites
 from simulation.engines import OnFit
 from simulation.grid import SERVER, InProcessGrid
 
@@ -86,4 +87,5 @@ class InProcess:
         grid = InProcessGrid(
             client.app.build(open_site), contexts, lambda node: on_fit(names[node - 1])
         )
-        server.app.build(observe)(grid, Context(SERVER, SERVER, {}, RecordDict(), told))
+        among = adversary.among(grid, load(overrides, PACKAGES), names)
+        server.app.build(observe)(among, Context(SERVER, SERVER, {}, RecordDict(), told))

@@ -14,9 +14,10 @@ import torch
 from flwr.app import Context, RecordDict
 
 import server.app
+from fedbreath.config import load
 from fedbreath.features import Selection
 from server.rounds import Observer
-from simulation import sites
+from simulation import PACKAGES, adversary, sites
 from simulation.engines import OnFit, in_process
 from simulation.engines.in_process import InProcess
 from simulation.grid import SERVER, LocalGrid
@@ -97,4 +98,5 @@ class ProcessPool:
             federation = Federation(told, folder.resolve(), dealt, len(clients))
             delivery = Delivery(self._crew, segments, federation, sizes, on_fit)
             grid = LocalGrid(range(1, len(clients) + 1), delivery)
-            server.app.build(observe)(grid, Context(SERVER, SERVER, {}, RecordDict(), told))
+            among = adversary.among(grid, load(overrides, PACKAGES), list(clients))
+            server.app.build(observe)(among, Context(SERVER, SERVER, {}, RecordDict(), told))

@@ -70,7 +70,7 @@ def test_answers_with_an_update(opened: Any) -> None:
     answer = build(opened)(asked, context())
     assert answer.metadata.dst_node_id == asked.metadata.src_node_id
     assert answer.metadata.src_node_id == 5
-    assert dict(answer.content.config_records["site"]) == {"name": "clinic"}
+    assert dict(answer.content.config_records["site"]) == {"name": "clinic", "round": 1}
     metrics = answer.content.metric_records["metrics"]
     assert (metrics["num-examples"], metrics["steps"]) == (4, 2)
     assert set(metrics) == {"num-examples", "steps", "seconds", "loss", "norm"}

@@ -166,3 +166,10 @@ def test_under_privacy_each_person_is_kept_out_by_itself(root: Path, tmp_path: P
     everyone = {entry.recording.subject for entry in store.entries}
     expected = split.parts_alone(map(str, everyone), run.split.test, 0, run.split.seed).scored
     assert people == everyone - expected
+
+
+def test_a_node_plays_no_hostile_client(root: Path, tmp_path: Path) -> None:
+    run = f"{RUN} adversary.share=0.2"
+    path = settings(tmp_path, options={"root": str(root)})
+    with pytest.raises(SiteError, match="hostile clients"):
+        open_site(context(path, run), config(run))

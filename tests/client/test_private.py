@@ -78,7 +78,7 @@ def test_nothing_is_told_but_weights_the_site_and_the_runs_own_steps(tmp_path: P
     reply = answer(opener(tmp_path), sent())
     assert set(reply.content) == {"arrays", "metrics", "site"}
     assert dict(reply.content.metric_records["metrics"]) == {"steps": 2}
-    assert dict(reply.content.config_records["site"]) == {"name": "clinic"}
+    assert dict(reply.content.config_records["site"]) == {"name": "clinic", "round": 1}
     asked = Learner(load(WORDS)).shared_state()
     found = numbers(reply.content.array_records["arrays"])
     assert {n: a.shape for n, a in found.items()} == {n: tuple(t.shape) for n, t in asked.items()}

@@ -2,18 +2,22 @@
 
 import dataclasses
 import html as entities
+import io
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from fedbreath.errors import UserError
 from fedbreath.report import figures, page
+from fedbreath.report.participation import participation
 from fedbreath.report.records import Failure, Participant, Records, SkippedItem
 from fedbreath.report.score_records import Arm, ScoresRecord
 from fedbreath.report.tables import COLUMNS, blocks
+from fedbreath.report.terminal import summary
 from fedbreath.report.wording import decimal, interval
 
 from . import sample
@@ -341,3 +345,39 @@ def test_failures_are_listed_by_code_client_and_round() -> None:
 
 def test_the_command_can_be_pasted_into_a_shell() -> None:
     assert page.command(["data=real", "a=[1, 2]"]) == "python -m simulation data=real 'a=[1, 2]'"
+
+
+def test_hostile_clients_are_named_at_the_top_and_in_the_terminal(tmp_path: Path) -> None:
+    records = sample.records()
+    assert "Hostile clients" not in page.html(records)
+    adversary = {"share": 0.2, "attack": "random", "factor": 2.0}
+    attacked = dataclasses.replace(
+        records,
+        data=dataclasses.replace(records.data, hostile=("kauh",)),
+        run=dataclasses.replace(records.run, config={"adversary": adversary}),
+    )
+    said = (
+        "1 of 5 clients of this simulation were made hostile and sent noise 2 times as long as "
+        "their updates in every round that called them: kauh."
+    )
+    text = page.html(attacked)
+    assert said in text
+    assert text.index(said) < text.index("Who took part")
+    console = Console(width=400, record=True, file=io.StringIO())
+    console.print(summary(sample.write(tmp_path, attacked)))
+    assert said in console.export_text()
+
+
+def test_who_was_asked_again_took_part_and_the_round_is_named() -> None:
+    records = sample.records()
+    took = records.rounds[0].participants[0].name
+    one = dataclasses.replace(
+        records.rounds[0], failures=(Failure(took, "repeated reply"),), repeats=1
+    )
+    drawn = participation((one,), [took])
+    assert drawn is not None
+    assert "0 failed" in drawn.caption
+    text = page.html(dataclasses.replace(records, rounds=(one, *records.rounds[1:])))
+    assert "could be used in round 1 at first, and clients were asked again" in text
+    assert "repeated reply" in text
+    assert "asked again" not in page.html(records)

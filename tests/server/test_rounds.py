@@ -20,7 +20,7 @@ from server import checkpoints
 from server.app import PACKAGES
 from server.checkpoints import Checkpoint
 from server.rounds import federate
-from tests.flower import FakeGrid, Node, content
+from tests.flower import FakeGrid, Node, content, number_of
 
 SMALL = (
     "encoder.widths=[8]", "objective=cola", "objective.projection=8", "rounds=3",
@@ -42,7 +42,7 @@ def adds(amount: float, count: int = 1, site: str = "") -> Node:
         )
         name = site or f"site-{message.metadata.dst_node_id}"
         metrics = {"num-examples": count, "steps": 2, "loss": 1.5, "norm": 0.5, "seconds": 0.1}
-        return Message(content(weights, metrics, name), reply_to=message)
+        return Message(content(weights, metrics, name, number_of(message)), reply_to=message)
 
     return node
 
@@ -204,7 +204,10 @@ def test_arrays_beside_the_weights_are_counted(tmp_path: Path) -> None:
 
 def test_what_a_client_does_not_tell_is_absent(tmp_path: Path) -> None:
     def silent(message: Message) -> Message | None:
-        return Message(content(message.content.array_records["arrays"], {}), reply_to=message)
+        return Message(
+            content(message.content.array_records["arrays"], {}, number=number_of(message)),
+            reply_to=message,
+        )
 
     run(tmp_path, {1: silent}, config("strategy.weighting=uniform"))
     (participant,) = lines(tmp_path)[0]["participants"]
@@ -313,7 +316,7 @@ def test_a_loss_that_is_not_finite_is_absent(tmp_path: Path) -> None:
     def diverged(message: Message) -> Message | None:
         weights = message.content.array_records["arrays"]
         metrics = {"num-examples": 1, "steps": 1, "loss": np.nan, "norm": np.inf, "seconds": 1.0}
-        return Message(content(weights, metrics), reply_to=message)
+        return Message(content(weights, metrics, number=number_of(message)), reply_to=message)
 
     run(tmp_path, {1: diverged})
     (participant,) = lines(tmp_path)[0]["participants"]
@@ -324,7 +327,7 @@ def test_a_time_that_is_not_finite_is_no_crash(tmp_path: Path) -> None:
     def odd(message: Message) -> Message | None:
         weights = message.content.array_records["arrays"]
         metrics = {"num-examples": 1, "steps": 1, "seconds": np.nan}
-        return Message(content(weights, metrics), reply_to=message)
+        return Message(content(weights, metrics, number=number_of(message)), reply_to=message)
 
     nodes: dict[int, Node] = {1: odd, 2: adds(1)}
     run(tmp_path, nodes)
@@ -367,7 +370,8 @@ def lets_collapse(message: Message) -> Message:
     """A node whose weights say the same of every recording."""
     sent = message.content.array_records["arrays"].to_torch_state_dict()
     weights = ArrayRecord({name: 0 * tensor for name, tensor in sent.items()})
-    return Message(content(weights, {"num-examples": 1, "steps": 1}), reply_to=message)
+    metrics = {"num-examples": 1, "steps": 1}
+    return Message(content(weights, metrics, number=number_of(message)), reply_to=message)
 
 
 def looked_at(folder: Path) -> dict[int, bool]:

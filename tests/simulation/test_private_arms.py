@@ -10,7 +10,7 @@ from fedbreath.report import folder as records
 from fedbreath.report.records import Records
 from fedbreath.site.account import account
 from server import checkpoints
-from server.app import refuse_start
+from server.app import refuse_simulated
 from simulation import starts, variants
 from simulation.data import prepare
 from simulation.planning import plan
@@ -112,8 +112,8 @@ def test_a_private_run_is_gone_on_with_and_spends_nothing_twice(run: Path, found
 
 def test_a_server_trains_no_start(tiny: Tiny) -> None:
     with pytest.raises(ConfigError, match="start is for the simulation"):
-        refuse_start(composed(tiny, START).config)
-    refuse_start(tiny.config())
+        refuse_simulated(composed(tiny, START).config)
+    refuse_simulated(tiny.config())
 
 
 def test_the_start_is_trained_once_and_found_again(

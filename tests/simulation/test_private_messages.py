@@ -58,7 +58,7 @@ def test_nothing_of_the_data_is_told(
         beside = {"control"} if "scaffold" in MECHANISMS[mechanism] else set()
         assert set(records) == {"arrays", "metrics", "site"} | beside
         assert dict(reply.content.metric_records["metrics"]) == {"steps": 1}
-        assert set(reply.content.config_records["site"]) == {"name"}
+        assert set(reply.content.config_records["site"]) == {"name", "round"}
         sent = reply.content.array_records["arrays"]
         assert {name: tuple(array.shape) for name, array in sent.items()} == shapes
 

@@ -92,6 +92,20 @@ def test_arrays_that_do_not_fit(weights: dict[str, Any], code: str) -> None:
             {
                 "arrays": arrays(SENT),
                 "metrics": MetricRecord({"num-examples": [3], "steps": [2]}),
+                "site": ConfigRecord({"name": "x", "round": 1}),
+            }
+        ),
+        RecordDict(
+            {
+                "arrays": arrays(SENT),
+                "metrics": MetricRecord(dict(GOOD)),
+                "site": ConfigRecord({"title": "x", "round": 1}),
+            }
+        ),
+        RecordDict(
+            {
+                "arrays": arrays(SENT),
+                "metrics": MetricRecord(dict(GOOD)),
                 "site": ConfigRecord({"name": "x"}),
             }
         ),
@@ -99,7 +113,7 @@ def test_arrays_that_do_not_fit(weights: dict[str, Any], code: str) -> None:
             {
                 "arrays": arrays(SENT),
                 "metrics": MetricRecord(dict(GOOD)),
-                "site": ConfigRecord({"title": "x"}),
+                "site": ConfigRecord({"name": "x", "round": "1"}),
             }
         ),
         content(raw(b""), GOOD),
