@@ -97,6 +97,8 @@ class Training:
             is averaged (``averaged``), or is that of the run that ``encoder.init`` names and
             is not trained (``start``), which leaves fewer weights for noise to fall on.
         freeze: Groups of the encoder's parameters that are not trained (`Encoder.groups`).
+        local: Groups of the encoder's parameters that each site trains and keeps to itself; the
+            global encoder has there what it started with.
         told: Numbers that a client tells beside its weights: ``loss``, ``norm``,
             ``recordings``, ``seconds``. None is what the privacy mechanism lets out.
     """
@@ -110,6 +112,7 @@ class Training:
     optimizer_state: Literal["kept", "fresh"] = "kept"
     head: Literal["local", "averaged", "start"] = "local"
     freeze: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     told: tuple[Literal["loss", "norm", "recordings", "seconds"], ...] | None = None
 
     def __post_init__(self) -> None:
@@ -196,6 +199,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Transport:
+    """How arrays travel.
+
+    Attributes:
+        dtype: Type in which single-precision weights travel, both ways. ``float16`` halves
+            the bytes and rounds each weight to a relative 2^-11.
+    """
+
+    dtype: Literal["float32", "float16"] = "float32"
+
+
+@dataclass(frozen=True)
 class Patience:
     """How long a server waits for its clients; never without bound.
 
@@ -244,6 +259,7 @@ class Config:
     split: Split
     training: Training
     evaluation: Evaluation
+    transport: Transport
     patience: Patience
     data: Component
     encoder: Component
@@ -260,10 +276,11 @@ class Config:
             raise ValueError(f"rounds must be >= 1, got {self.rounds}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in 0 to {2**32 - 1}, got {self.seed}")
-        if self.training.freeze:
+        if self.training.freeze or self.training.local:
             # What groups there are is for the encoder to say; it is not built for that.
             encoder: Any = self.encoder.target
-            encoder.check_freeze(self.training.freeze, encoder.group_names(self.encoder.config))
+            groups = encoder.group_names(self.encoder.config)
+            encoder.check_freeze(self.training.freeze, groups, self.training.local)
         privacy: Any = self.privacy.target
         if hasattr(privacy, "check"):
             privacy.check(self)

@@ -24,6 +24,8 @@ from fedbreath.atomic import write_text
 from fedbreath.collapse import Signs
 from fedbreath.config import Config
 from fedbreath.errors import UserError
+from fedbreath.exchange import Exchange
+from fedbreath.guidance import STAYS
 from fedbreath.monitor import Monitor
 from fedbreath.pretraining import Learner, distance
 from fedbreath.report import folder as records
@@ -32,7 +34,7 @@ from server import checkpoints
 from server.central import CENTRAL, Central, central_of
 from server.checkpoints import Checkpoint
 from strategies import Strategy
-from strategies.replies import Reply, beside, read, size_of
+from strategies.replies import Reply, beside, moving, read, size_of
 
 log = logging.getLogger("fedbreath.server")
 
@@ -69,6 +71,7 @@ def federate(
     if central is not None:
         central.restore(kept)
     strategy.restore({n: array for n, array in kept.items() if not n.startswith(CENTRAL)})
+    exchange = learner.exchange
     del learner
     _forget_after(folder / "rounds.jsonl", state.number)
     monitor = Monitor(config)
@@ -78,7 +81,9 @@ def federate(
     for number in range(state.number + 1, config.rounds + 1):
         wait_for_clients(grid, strategy, config.patience.connect)
         reached = grid if central is None else central.call(number, grid)
-        weights, record = _round(reached, strategy, config, number, state.weights, names, central)
+        weights, record = _round(
+            reached, strategy, config, exchange, number, state.weights, names, central
+        )
         signs = monitor.look(weights) if monitor.due(number) else None
         before = start if number == 1 else None
         records.append(folder, replace(record, signs=signs, signs_before=before))
@@ -98,18 +103,22 @@ def _round(
     grid: Grid,
     strategy: Strategy,
     config: Config,
+    exchange: Exchange,
     number: int,
     weights: dict[str, Tensor],
     names: dict[int, str],
     central: Central | None,
 ) -> tuple[dict[str, Tensor], RoundRecord]:
     started = time.perf_counter()
-    sent = ArrayRecord(weights)
-    messages = list(strategy.configure_train(number, sent, ConfigRecord(), grid))
+    travelling = exchange.narrow(weights)
+    sent, weights = ArrayRecord(travelling), exchange.widen(travelling)
+    settings = ConfigRecord({STAYS: sorted(exchange.stays)} if exchange.stays else {})
+    messages = list(strategy.configure_train(number, sent, settings, grid))
     called = [m.metadata.dst_node_id for m in messages]
     also = beside(messages[0].content) if messages else {}
     replies = list(grid.send_and_receive(messages, timeout=config.patience.reply))
-    usable, refused = read(replies, sent, also)
+    usable, refused = read(replies, moving(sent, exchange.stays), also)
+    usable = [replace(reply, arrays=exchange.widened(reply.arrays)) for reply in usable]
     names |= {reply.node: reply.site for reply in usable}
     fitting = {reply.node for reply in usable}
     codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
@@ -117,13 +126,13 @@ def _round(
     if not usable and central is None:
         reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
         raise UserError(f"round {number}: no client's update can be used ({reasons})")
-    old = {name: tensor.numpy() for name, tensor in weights.items()}
+    old = {name: tensor.numpy() for name, tensor in exchange.moving(weights).items()}
     if central is None:
         combined = strategy.combine(number, old, usable)
     else:
         combined = central.combine(old, usable)
     advanced = strategy.advance(number, old, combined)
-    new = {name: torch.from_numpy(array) for name, array in advanced.items()}
+    new = weights | {name: torch.from_numpy(array) for name, array in advanced.items()}
     return new, RoundRecord(
         number=number,
         participants=tuple(_participant(reply) for reply in usable),

@@ -29,6 +29,8 @@ _ALONE = (
     "strategy.weighting=uniform",  # the same for one client, and goes with any privacy
     "training.optimizer_state=kept",
     "training.head=local",
+    "training.local=[]",  # what stays at a site would be missing from its encoder
+    "transport.dtype=float32",
 )
 
 
