@@ -269,6 +269,7 @@ class Config:
     strategy: Component | None = None
     partition: Component | None = None
     engine: Component | None = None
+    world: Component | None = None
     tree: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

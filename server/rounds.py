@@ -29,10 +29,11 @@ from fedbreath.guidance import STAYS
 from fedbreath.monitor import Monitor
 from fedbreath.pretraining import Learner, distance
 from fedbreath.report import folder as records
-from fedbreath.report.records import Failure, Participant, RoundRecord
+from fedbreath.report.records import Failure, Participant, RoundRecord, SimulatedRound
 from server import checkpoints
 from server.central import CENTRAL, Central, central_of
 from server.checkpoints import Checkpoint
+from server.clock import Clocked
 from strategies import Strategy
 from strategies.replies import Reply, beside, moving, read, size_of
 
@@ -77,13 +78,21 @@ def federate(
     monitor = Monitor(config)
     start = monitor.look(state.weights) if state.number == 0 else _signs_at_start(folder)
     observe(state.number, state.weights)
-    names: dict[int, str] = {}
+    world = grid if isinstance(grid, Clocked) else None
+    names = dict(world.names) if world is not None else {}
+    time_now = _simulated_until(folder)
     for number in range(state.number + 1, config.rounds + 1):
-        wait_for_clients(grid, strategy, config.patience.connect)
-        reached = grid if central is None else central.call(number, grid)
-        weights, record = _round(
-            reached, strategy, config, exchange, number, state.weights, names, central
-        )
+        if world is None or world.begin(number, time_now, strategy.min_available_nodes):
+            wait_for_clients(grid, strategy, config.patience.connect)
+            reached = grid if central is None else central.call(number, grid)
+            weights, record = _round(
+                reached, strategy, config, exchange, number, state.weights, names, central, world
+            )
+        else:
+            weights, record = state.weights, RoundRecord(number, (), (), 0.0, 0.0, 0, 0)
+        if world is not None:
+            record = _in_time(record, world.told())
+            time_now = world.told().finished
         signs = monitor.look(weights) if monitor.due(number) else None
         before = start if number == 1 else None
         records.append(folder, replace(record, signs=signs, signs_before=before))
@@ -108,6 +117,7 @@ def _round(
     weights: dict[str, Tensor],
     names: dict[int, str],
     central: Central | None,
+    world: Clocked | None = None,
 ) -> tuple[dict[str, Tensor], RoundRecord]:
     started = time.perf_counter()
     travelling = exchange.narrow(weights)
@@ -123,6 +133,10 @@ def _round(
     fitting = {reply.node for reply in usable}
     codes = {n: refused.get(n, "no reply in time") for n in called if n not in fitting}
     failures = tuple(Failure(names.get(n, f"node {n}"), code) for n, code in codes.items())
+    if world is not None and central is None and world.heard < strategy.least:
+        # Too few came through in simulated time: the round is skipped, as a real one would be.
+        seconds = time.perf_counter() - started
+        return weights, RoundRecord(number, (), failures, 0.0, seconds, 0, 0)
     if not usable and central is None:
         reasons = ", ".join(f"{f.name}: {f.code}" for f in failures)
         raise UserError(f"round {number}: no client's update can be used ({reasons})")
@@ -142,6 +156,19 @@ def _round(
         bytes_down=sum(map(size_of, (sent, *also.values()))) * len(called),
         bytes_up=sum(reply.size for reply in usable),
     )
+
+
+def _in_time(record: RoundRecord, simulated: SimulatedRound) -> RoundRecord:
+    """A round's record with what it would have needed, and the bytes of all who were reached."""
+    down = sum(c.bytes_down for c in simulated.clients)
+    up = sum(c.bytes_up for c in simulated.clients)
+    return replace(record, simulated=simulated, bytes_down=down, bytes_up=up)
+
+
+def _simulated_until(folder: Path) -> float:
+    """When the last round in a folder was over, s of simulated time."""
+    last = records.last_round(folder)
+    return last.simulated.finished if last and last.simulated else 0.0
 
 
 def _signs_at_start(folder: Path) -> Signs | None:

@@ -39,6 +39,11 @@ class Strategy(Protocol):
         """Clients that must be connected before a round starts."""
         ...
 
+    @property
+    def least(self) -> int:
+        """Usable replies without which `combine` has no answer."""
+        ...
+
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:

@@ -28,6 +28,7 @@ from fedbreath.site.state import SiteState
 from server.rounds import Observer
 from simulation.engines import OnFit
 from simulation.grid import SERVER, InProcessGrid
+from simulation.worlds import surrounded
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class InProcess:
             client.app.build(open_site), contexts, lambda node: on_fit(names[node - 1])
         )
         own = Context(SERVER, SERVER, {}, RecordDict(), run_config)
-        server.app.build(observe)(grid, own)
+        server.app.build(observe)(surrounded(grid, overrides, names), own)
 
 
 def privacy_of(config: RunConfig, name: str, folder: Path) -> SitePrivacy | None:
