@@ -28,6 +28,7 @@ from fedbreath.report import (
     signs,
     tables,
     tradeoff,
+    world,
 )
 from fedbreath.report.participation import participation
 from fedbreath.report.records import Records, SkippedItem
@@ -128,6 +129,7 @@ def _context(records: Records) -> dict[str, Any]:
         "alarm": signs.alarm(records.rounds),
         "participation": participation(records.rounds, [c.name for c in data.clients]),
         "failures": failures(records),
+        "world": world.world(records.rounds),
         "listed": LISTED,
         "dealt": mixtures.dealt(data),
         "settings": mixtures.settings(records.run.config),
