@@ -22,7 +22,7 @@ from fedbreath.pretraining import Learner, rng_of
 from fedbreath.site.state import SiteState
 from server.app import PACKAGES
 from strategies.replies import size_of
-from tests.flower import FakeGrid, content, instruction, numbers
+from tests.flower import content, instruction, numbers
 from tests.server.test_rounds import SMALL, adds, lines, refuses, run
 from tests.stores import MELS, noise, person, store
 

@@ -28,12 +28,12 @@ def uniform(seed: int, what: str, client: ArrayLike, moment: ArrayLike = 0) -> N
     True
     """
     key = hashlib.sha256(f"{seed}\x1f{what}".encode()).digest()
-    state = np.uint64(int.from_bytes(key[:8], "little"))
+    state: NDArray[np.uint64] = np.array(int.from_bytes(key[:8], "little"), dtype=np.uint64)
     with np.errstate(over="ignore"):
         for part in (client, moment):
             state = _mixed(state ^ _mixed(np.asarray(part).astype(np.int64).astype(np.uint64)))
     # 53 bits, and half a step, so that neither 0 nor 1 occurs.
-    return ((state >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    return np.asarray(((state >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 
 
 def log_normal(seed: int, what: str, client: int, spread: float) -> float:

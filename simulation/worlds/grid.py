@@ -3,8 +3,10 @@
 What happens in a round is decided before anybody trains: who is away, drops out, or would answer
 after the round is over gets an error for a reply, and only whose answer is taken is called.
 Two exceptions of privacy. Under noise at the server everybody registered can be drawn, and who
-is away contributes nothing: the draw must not depend on who is there, nor on anybody else. Under
-noise at the sites, who trains and is not heard trains nevertheless, since it spends its budget.
+is away or late contributes nothing: the draw must not depend on who is there. Nor may the clock
+depend on who took part, since a client more would move when later rounds meet the others: such a
+round always lasts until its deadline. Under noise at the sites, who trains and is not heard trains
+nevertheless, since it spends its budget.
 
 A client that was not heard goes on, next time, from what it kept before.
 """
@@ -82,9 +84,7 @@ class WorldGrid(Grid):
         names: Node id to the client's name.
     """
 
-    def __init__(
-        self, grid: Grid, rules: Rules, config: Config, names: Mapping[int, str]
-    ) -> None:
+    def __init__(self, grid: Grid, rules: Rules, config: Config, names: Mapping[int, str]) -> None:
         self._grid, self._rules, self._names = grid, rules, dict(names)
         self._steps = config.training.steps
         place: Any = config.privacy.target
@@ -187,8 +187,9 @@ class WorldGrid(Grid):
             if node not in {n for _, n in taken}:
                 outcomes[node] = LATE
         enough = len(taken) == needed
-        if trips:
-            self._closed = self._opened + (taken[-1][0] if enough else own.deadline)
+        if trips or self._everybody:
+            early = enough and not self._everybody
+            self._closed = self._opened + (taken[-1][0] if early else own.deadline)
         self._visits = [self._visit(node, code, trips, size) for node, code in outcomes.items()]
         return outcomes
 

@@ -4,7 +4,7 @@ A phone takes part while it charges: in its own time zone, at its own hour, so l
 wont to, on the nights on which it is plugged in, and between the day it joined and the day it
 left. What a round asks of it takes
 
-    bytes down / its speed down  +  steps x seconds a step x its slowness  +  bytes up / its speed up,
+    bytes down / speed down  +  steps x seconds a step / speed  +  bytes up / speed up,
 
 with log-normal speeds that a phone keeps for good. It may drop out before training and after
 it, and it is gone when it is no longer charging at the time its answer would arrive. These are
