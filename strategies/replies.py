@@ -2,8 +2,9 @@
 
 A reply carries ``arrays`` (the weights, named and shaped as they were sent, without those that
 the message said stay at the site), ``metrics`` (numbers), ``site`` (its name), and whatever
-arrays beside the weights the message carried (a control variate). A reply that lacks one of them, or whose arrays differ in name, shape or
-type from what was sent or are not finite, does not enter the round.
+arrays beside the weights the message carried (a control variate). A reply that lacks one of
+them, or whose arrays differ in name, shape or type from what was sent or are not finite, does
+not enter the round.
 """
 
 import math
