@@ -96,10 +96,11 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
     control = _tensors(records[CONTROL]) if CONTROL in records else None
     guidance = Guidance.read(dict(settings), control)
     # Before the site is opened: what cannot be made private is refused before data are touched.
-    mechanism = learner(config).mechanism
+    exchange, mechanism = learner(config).exchange, learner(config).mechanism
+    exchange.require(guidance.stays)
     site = open_site(context, config)
     require_promise(mechanism, site)
-    weights = _tensors(records["arrays"])
+    weights = exchange.widen(_tensors(records["arrays"]))
     started = time.perf_counter()
     if isinstance(mechanism, Sampled):
         answer = _private(config, site, weights, number, guidance)
@@ -108,7 +109,7 @@ def _train(message: Message, context: Context, open_site: OpenSite) -> RecordDic
     known = {**answer.known, "seconds": time.perf_counter() - started}
     reply = RecordDict(
         {
-            "arrays": _record(answer.state),
+            "arrays": _record(exchange.narrow(answer.state)),
             "metrics": MetricRecord(told(config, mechanism, known)),
             # The round is the run's own number: a server tells late replies by it.
             "site": ConfigRecord({"name": site.name, "round": number}),
@@ -182,7 +183,7 @@ def _guard(update: Update, weights: State, guidance: Guidance) -> None:
     Raises:
         SiteError: It does not fit.
     """
-    guard.check(update.state, weights)
+    guard.check(update.state, {n: t for n, t in weights.items() if n not in guidance.stays})
     guard.check(update.beside, guidance.control or {})
 
 

@@ -32,7 +32,15 @@ import yaml
 from fedbreath.audio import FrontEnd
 from fedbreath.composition import choices, composed, parsed, unknown_choice, unknown_key
 from fedbreath.errors import ConfigError
-from fedbreath.sections import Adversary, Evaluation, Guard, Patience, Split, Training
+from fedbreath.sections import (
+    Adversary,
+    Evaluation,
+    Guard,
+    Patience,
+    Split,
+    Training,
+    Transport,
+)
 from fedbreath.views import Views
 
 T = TypeVar("T")
@@ -104,6 +112,7 @@ class Config:
     split: Split
     training: Training
     evaluation: Evaluation
+    transport: Transport
     patience: Patience
     guard: Guard
     adversary: Adversary
@@ -115,6 +124,7 @@ class Config:
     strategy: Component | None = None
     partition: Component | None = None
     engine: Component | None = None
+    world: Component | None = None
     tree: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -122,10 +132,11 @@ class Config:
             raise ValueError(f"rounds must be >= 1, got {self.rounds}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must lie in 0 to {2**32 - 1}, got {self.seed}")
-        if self.training.freeze:
+        if self.training.freeze or self.training.local:
             # What groups there are is for the encoder to say; it is not built for that.
             encoder: Any = self.encoder.target
-            encoder.check_freeze(self.training.freeze, encoder.group_names(self.encoder.config))
+            groups = encoder.group_names(self.encoder.config)
+            encoder.check_freeze(self.training.freeze, groups, self.training.local)
         init = getattr(self.encoder.config, "init", None)
         if self.training.head == "start" and init is None and self.start is None:
             raise ConfigError(

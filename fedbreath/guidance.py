@@ -39,6 +39,9 @@ State = dict[str, Tensor]
 PROXIMAL = "proximal-mu"
 EMA = "ema-tau"
 
+#: Names of the arrays of a message that do not come back (`fedbreath.exchange`).
+STAYS = "stays"
+
 #: The arrays beside the weights: SCAFFOLD's c in a message, c_i_new - c_i in a reply.
 CONTROL = "control"
 
@@ -56,11 +59,13 @@ class Guidance:
         proximal: FedProx's mu; 0 is none.
         ema: FedEMA's tau; 0 is none.
         control: SCAFFOLD's server variate c by name of a parameter; None is none.
+        stays: Arrays that are not to be sent back.
     """
 
     proximal: float = 0.0
     ema: float = 0.0
     control: Mapping[str, Tensor] | None = None
+    stays: frozenset[str] = frozenset()
 
     @classmethod
     def read(
@@ -76,11 +81,14 @@ class Guidance:
             SiteError: An unknown wish, or a value out of range.
 
         >>> Guidance.read({"server-round": 3, "proximal-mu": 0.1})
-        Guidance(proximal=0.1, ema=0.0, control=None)
+        Guidance(proximal=0.1, ema=0.0, control=None, stays=frozenset())
         """
         found = {}
+        stays = settings.get(STAYS, [])
+        if not isinstance(stays, list) or not all(isinstance(name, str) for name in stays):
+            raise SiteError(f"the round's {STAYS} must be a list of names")
         for key, value in settings.items():
-            if key == "server-round":
+            if key in ("server-round", STAYS):
                 continue
             name = {PROXIMAL: "proximal", EMA: "ema"}.get(key)
             if name is None or not isinstance(value, int | float):
@@ -88,7 +96,7 @@ class Guidance:
             if not 0 <= value < float("inf") or (key == EMA and value > 1):
                 raise SiteError(f"the round asks for {key}={value}, which is out of range")
             found[name] = float(value)
-        return cls(**found, control=control)
+        return cls(**found, control=control, stays=frozenset(stays))
 
 
 def proximal(gradient: Tensor, weight: Tensor, start: Tensor, mu: float) -> Tensor:
@@ -201,7 +209,7 @@ class Course:
 
     Args:
         guidance: What the round asks for.
-        weights: The global weights, by the model's names.
+        weights: The global weights that are trained and sent back, by the model's names.
         kept: What the site kept from its last round.
     """
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fedbreath import encoders, objectives
+from fedbreath import encoders, exchange, objectives
 from fedbreath.config import Component, Config
 from fedbreath.encoders import Encoder, warm_start
 from fedbreath.errors import ConfigError, PrivacyError, SiteError, UserError
@@ -29,6 +29,9 @@ from fedbreath.site.records import Reservation
 
 State = dict[str, Tensor]
 
+#: What the names of the groups that a site keeps to itself begin with in its state.
+_LOCAL = "local."
+
 #: A round whose strategy asks for nothing.
 PLAIN = Guidance()
 
@@ -38,7 +41,8 @@ class Update:
     """What a local fit produced.
 
     Attributes:
-        state: The weights that leave the site, by name.
+        state: The weights that leave the site, by name: all that were sent but what stays
+            (`exchange`).
         kept: What the site keeps for its next round.
         recordings: Recordings trained on.
         steps: Optimiser steps taken.
@@ -115,11 +119,12 @@ class Learner:
             raise ConfigError(
                 f"encoder={config.encoder.name} has no weights to train; reports show it anyway"
             )
-        if config.training.freeze:
-            self.encoder.freeze(config.training.freeze)
+        training = config.training
+        if training.freeze:
+            self.encoder.freeze(training.freeze)
         given = Given(self.encoder, config.front_end, config.views)
         self.objective: Objective = objectives.build(config.objective, given, config.seed + 1)
-        if config.training.head == "start":
+        if training.head == "start":
             if warm:
                 self._take_head()
             self.objective.requires_grad_(False)
@@ -129,6 +134,14 @@ class Learner:
         if isinstance(self.mechanism, Sampled):
             self.mechanism.vet(self.model)
         self._first_head = _copy(self.objective.state_dict(), "head.")
+        still = [n for n, _ in self.objective.named_parameters() if training.head == "start"]
+        self.exchange = exchange.of(
+            self.encoder,
+            [f"head.{name}" for name in still],
+            training.freeze,
+            training.local,
+            config.transport.dtype,
+        )
 
     def _take_head(self) -> None:
         """Take the projection head of the run that the encoder starts from.
@@ -190,12 +203,14 @@ class Learner:
         if isinstance(self.mechanism, Sampled):
             require_reserved(self.mechanism, reserved, number)
         training = self.config.training
-        course = Course(guidance, weights, kept)
+        course = Course(guidance, self.exchange.moving(weights), kept)
         self.model.load_state_dict(
             {
                 **self._first_head,
                 **{k: v for k, v in kept.items() if k.startswith("head.")},
+                **weights,
                 **course.start,
+                **_under(_LOCAL, kept),
             }
         )
         self.model.train()
@@ -212,10 +227,11 @@ class Learner:
             done = (number - 1 + (step + 0.5) / training.steps) / self.config.rounds
             optimizer.learning_rate = training.rate(done)
             losses.append(self._step(optimizer, course, selection, site, rng))
-        state = self.shared_state()
+        shared = self.shared_state()
+        state = self.exchange.moving(shared)
         return Update(
             state=state,
-            kept=self._keep(optimizer) | course.kept(state),
+            kept=self._keep(optimizer, shared) | course.kept(state),
             recordings=len(selection),
             steps=training.steps,
             loss=mean_of(losses),
@@ -258,8 +274,8 @@ class Learner:
         made = self.objective.make(crops, views, rng, front_end.sd)
         return [torch.from_numpy(array).to(self.device) for array in made]
 
-    def _keep(self, optimizer: AdamW) -> State:
-        kept: State = {}
+    def _keep(self, optimizer: AdamW, shared: State) -> State:
+        kept: State = {f"{_LOCAL}{name}": shared[name] for name in sorted(self.exchange.local)}
         if self.config.training.head == "local":
             kept |= _copy(self.objective.state_dict(), "head.")
         if self.config.training.optimizer_state == "kept":

@@ -26,6 +26,8 @@ class Training:
             is averaged (``averaged``), or is that of the run that ``encoder.init`` names and
             is not trained (``start``), which leaves fewer weights for noise to fall on.
         freeze: Groups of the encoder's parameters that are not trained (`Encoder.groups`).
+        local: Groups of the encoder's parameters that each site trains and keeps to itself; the
+            global encoder has there what it started with.
         told: Numbers that a client tells beside its weights: ``loss``, ``norm``,
             ``recordings``, ``seconds``. None is what the privacy mechanism lets out.
     """
@@ -39,6 +41,7 @@ class Training:
     optimizer_state: Literal["kept", "fresh"] = "kept"
     head: Literal["local", "averaged", "start"] = "local"
     freeze: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     told: tuple[Literal["loss", "norm", "recordings", "seconds"], ...] | None = None
 
     def __post_init__(self) -> None:
@@ -122,6 +125,18 @@ class Evaluation:
         for name in ("every", "bootstrap", "random_seeds", "min_subjects"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How arrays travel.
+
+    Attributes:
+        dtype: Type in which single-precision weights travel, both ways. ``float16`` halves
+            the bytes and rounds each weight to a relative 2^-11.
+    """
+
+    dtype: Literal["float32", "float16"] = "float32"
 
 
 @dataclass(frozen=True)

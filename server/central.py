@@ -47,15 +47,10 @@ class Central:
         mechanism: The run's.
         ledger: The server's, begun.
         digest: Of the run's configuration.
-
-    Attributes:
-        still: Names of weights that no client trains: nothing of theirs is summed, and no
-            noise falls on them.
     """
 
     def __init__(self, mechanism: ClientCentral, ledger: Ledger, digest: str) -> None:
         self.mechanism, self.ledger, self.digest = mechanism, ledger, digest
-        self.still: frozenset[str] = frozenset()
         self._reserved: Reservation | None = None
 
     def call(self, number: int, grid: Grid) -> Grid:
@@ -70,9 +65,7 @@ class Central:
 
     def combine(self, weights: Weights, replies: Sequence[Reply]) -> Weights:
         """The global weights moved by the noised mean; no reply at all is an empty sum."""
-        moving = {n: array for n, array in weights.items() if n not in self.still}
-        sent = [{name: reply.arrays[name] for name in moving} for reply in replies]
-        return {**weights, **self.mechanism.mean(moving, sent)}
+        return self.mechanism.mean(weights, [reply.arrays for reply in replies])
 
     def commit(self, checkpoint: Path) -> None:
         """The round's checkpoint is on the disk."""

@@ -26,11 +26,12 @@ from fedbreath.config import Config
 from fedbreath.monitor import Monitor
 from fedbreath.pretraining import Learner, distance
 from fedbreath.report import folder as records
-from fedbreath.report.records import Participant, RoundRecord
+from fedbreath.report.records import Participant, RoundRecord, SimulatedRound
 from server import checkpoints
 from server.central import CENTRAL, Central, central_of
 from server.checkpoints import Checkpoint
-from server.collecting import collect, wait_for_clients
+from server.clock import Clocked
+from server.collecting import Collector, wait_for_clients
 from strategies import Strategy
 from strategies.replies import Reply
 
@@ -67,21 +68,27 @@ def federate(
     kept = {name: tensor.numpy() for name, tensor in state.strategy.items()}
     central = central_of(config, folder)
     if central is not None:
-        central.still = frozenset(
-            name for name, p in learner.model.named_parameters() if not p.requires_grad
-        )
         central.restore(kept)
     strategy.restore({n: array for n, array in kept.items() if not n.startswith(CENTRAL)})
+    exchange = learner.exchange
     del learner
     _forget_after(folder / "rounds.jsonl", state.number)
     monitor = Monitor(config)
     start = monitor.look(state.weights) if state.number == 0 else _signs_at_start(folder)
     observe(state.number, state.weights)
-    names: dict[int, str] = {}
+    world = grid if isinstance(grid, Clocked) else None
+    collector = Collector(strategy, config, exchange, world)
+    time_now = _simulated_until(folder)
     for number in range(state.number + 1, config.rounds + 1):
-        wait_for_clients(grid, strategy, config.patience.connect)
-        reached = grid if central is None else central.call(number, grid)
-        weights, record = _round(reached, strategy, config, number, state.weights, names, central)
+        if world is None or world.begin(number, time_now, strategy.min_available_nodes):
+            wait_for_clients(grid, strategy, config.patience.connect)
+            reached = grid if central is None else central.call(number, grid)
+            weights, record = _round(reached, collector, number, state.weights, central)
+        else:
+            weights, record = state.weights, RoundRecord(number, (), (), 0.0, 0.0, 0, 0)
+        if world is not None:
+            record = _in_time(record, world.told())
+            time_now = world.told().finished
         signs = monitor.look(weights) if monitor.due(number) else None
         before = start if number == 1 else None
         records.append(folder, replace(record, signs=signs, signs_before=before))
@@ -99,24 +106,28 @@ def federate(
 
 def _round(
     grid: Grid,
-    strategy: Strategy,
-    config: Config,
+    collector: Collector,
     number: int,
     weights: dict[str, Tensor],
-    names: dict[int, str],
     central: Central | None,
 ) -> tuple[dict[str, Tensor], RoundRecord]:
     started = time.perf_counter()
-    sent = ArrayRecord(weights)
-    found = collect(grid, strategy, config, number, sent, names)
+    strategy, exchange = collector.strategy, collector.exchange
+    travelling = exchange.narrow(weights)
+    weights = exchange.widen(travelling)
+    found = collector.collect(grid, number, ArrayRecord(travelling))
     usable = found.replies
-    old = {name: tensor.numpy() for name, tensor in weights.items()}
+    if central is None and len(usable) < strategy.least:
+        # In simulated time too few came through: the round is skipped, as a real one would be.
+        seconds = time.perf_counter() - started
+        return weights, RoundRecord(number, (), found.failures, 0.0, seconds, 0, 0)
+    old = {name: tensor.numpy() for name, tensor in exchange.moving(weights).items()}
     if central is None:
         combined = strategy.combine(number, old, usable)
     else:
         combined = central.combine(old, usable)
     advanced = strategy.advance(number, old, combined)
-    new = {name: torch.from_numpy(array) for name, array in advanced.items()}
+    new = weights | {name: torch.from_numpy(array) for name, array in advanced.items()}
     return new, RoundRecord(
         number=number,
         participants=tuple(_participant(reply) for reply in usable),
@@ -127,6 +138,19 @@ def _round(
         bytes_up=sum(reply.size for reply in usable),
         repeats=found.repeats,
     )
+
+
+def _in_time(record: RoundRecord, simulated: SimulatedRound) -> RoundRecord:
+    """A round's record with what it would have needed, and the bytes of all who were reached."""
+    down = sum(c.bytes_down for c in simulated.clients)
+    up = sum(c.bytes_up for c in simulated.clients)
+    return replace(record, simulated=simulated, bytes_down=down, bytes_up=up)
+
+
+def _simulated_until(folder: Path) -> float:
+    """When the last round in a folder was over, s of simulated time."""
+    last = records.last_round(folder)
+    return last.simulated.finished if last and last.simulated else 0.0
 
 
 def _signs_at_start(folder: Path) -> Signs | None:

@@ -16,4 +16,9 @@ for _name, _value in {
 from server.app import PACKAGES as _SERVER  # noqa: E402 - after the settings above
 
 #: Every group: the simulation builds all of them.
-PACKAGES = {**_SERVER, "partition": "simulation.partitions", "engine": "simulation.engines"}
+PACKAGES = {
+    **_SERVER,
+    "partition": "simulation.partitions",
+    "engine": "simulation.engines",
+    "world": "simulation.worlds",
+}

@@ -30,6 +30,9 @@ _ALONE = (
     "training.optimizer_state=kept",
     "training.head=local",
     "adversary.share=0",
+    "training.local=[]",  # what stays at a site would be missing from its encoder
+    "transport.dtype=float32",
+    "world=always",
 )
 
 
@@ -124,13 +127,16 @@ def _local(config: Config, overrides: tuple[str, ...], clients: Sequence[str]) -
     ]
 
 
+_CHOSEN = ("strategy=", "strategy.", "world=", "world.")
+
+
 def _without_strategy(overrides: tuple[str, ...]) -> tuple[str, ...]:
-    """The overrides that choose no strategy: another's settings are no settings of FedAvg.
+    """The overrides that choose neither strategy nor world: another's settings are not FedAvg's.
 
     >>> _without_strategy(("strategy=fedadam", "strategy.tau=0.1", "rounds=3"))
     ('rounds=3',)
     """
-    return tuple(w for w in overrides if not w.lstrip("+~").startswith(("strategy=", "strategy.")))
+    return tuple(w for w in overrides if not w.lstrip("+~").startswith(_CHOSEN))
 
 
 def _without_training(config: Config, overrides: tuple[str, ...], title: str) -> list[Arm]:

@@ -8,6 +8,7 @@ are summed in the order of their node ids, and the server's state goes in and co
 arrays by name.
 """
 
+import typing
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ from numpy.typing import NDArray
 
 from fedbreath.aggregation import weighted_mean
 from fedbreath.errors import UserError
+from fedbreath.guidance import STAYS
 from strategies import Weights
-from strategies.replies import Reply, beside, read, values
+from strategies.replies import Reply, beside, moving, read, values
 
 Weighting = Literal["examples", "uniform"]
 
@@ -88,6 +90,7 @@ class Federated(FlowerFedAvg, Generic[C]):
         self.seed = seed
         self.buffers: frozenset[str] = frozenset()
         self._sent: ArrayRecord | None = None
+        self._stays: dict[str, Array] = {}
         self._beside: dict[str, ArrayRecord] = {}
 
     @property
@@ -100,7 +103,11 @@ class Federated(FlowerFedAvg, Generic[C]):
         return {}
 
     def extras(self, arrays: ArrayRecord) -> Mapping[str, ArrayRecord]:  # noqa: ARG002
-        """Arrays that travel beside the weights, and must come back in the same shapes."""
+        """Arrays that travel beside the weights, and must come back in the same shapes.
+
+        Args:
+            arrays: The weights that come back.
+        """
         return {}
 
     def configure_train(
@@ -117,8 +124,11 @@ class Federated(FlowerFedAvg, Generic[C]):
             self.require(server_round, len(called), "client(s) called")
         config["server-round"] = server_round
         config.update(self.guidance())
-        record = RecordDict({"arrays": arrays, "config": config, **self.extras(arrays)})
-        self._sent, self._beside = arrays, beside(record)
+        stays = [str(name) for name in typing.cast(list[str], config.get(STAYS, []))]
+        self._stays = {name: arrays[name] for name in stays}
+        self._sent = moving(arrays, stays)
+        record = RecordDict({"arrays": arrays, "config": config, **self.extras(self._sent)})
+        self._beside = beside(record)
         return [
             Message(content=record, message_type=MessageType.TRAIN, dst_node_id=n) for n in called
         ]
@@ -166,7 +176,8 @@ class Federated(FlowerFedAvg, Generic[C]):
         weights = values(self._sent) if self._sent is not None else {}
         combined = self.combine(server_round, weights, usable)
         new = self.advance(server_round, weights, combined)
-        arrays = ArrayRecord({name: Array(array) for name, array in new.items()})
+        made = {name: Array(array) for name, array in new.items()}
+        arrays = ArrayRecord({**made, **self._stays})
         return arrays, MetricRecord({"clients": len(usable)})
 
 

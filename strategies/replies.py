@@ -1,14 +1,15 @@
 """Clients' replies, read with suspicion: what does not fit is refused with a code.
 
-A reply carries ``arrays`` (the weights, named and shaped as they were sent), ``metrics``
-(numbers), ``site`` (its name and the round's number), and whatever arrays beside the weights
-the message carried (a control variate). A reply that lacks one of them, or whose arrays
-differ in name, shape or type from what was sent or are not finite, does not enter the round.
-What replies say of each other is for `strategies.guard`.
+A reply carries ``arrays`` (the weights, named and shaped as they were sent, without those that
+the message said stay at the site), ``metrics`` (numbers), ``site`` (its name and the round's
+number), and whatever arrays beside the weights the message carried (a control variate). A
+reply that lacks one of them, or whose arrays differ in name, shape or type from what was sent
+or are not finite, does not enter the round. What replies say of each other is for
+`strategies.guard`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +123,11 @@ def values(record: ArrayRecord) -> dict[str, NDArray[Any]]:
         ValueError: They were not sent as ``.npy`` bytes.
     """
     return {name: _values(array) for name, array in record.items()}
+
+
+def moving(sent: ArrayRecord, stays: Collection[str]) -> ArrayRecord:
+    """Of what is sent, the arrays that must come back."""
+    return ArrayRecord({name: array for name, array in sent.items() if name not in stays})
 
 
 def beside(content: RecordDict) -> dict[str, ArrayRecord]:

@@ -30,11 +30,11 @@ def fitted(overrides: str) -> tuple[Learner, dict[str, Tensor], Update]:
     return learner, start, learner.fit(start, {}, selection(), rng_of(0, "site", 1), 1)
 
 
-def moved(start: dict[str, Tensor], update: Update) -> set[str]:
-    """Names of the encoder's tensors that a fit changed."""
+def moved(start: dict[str, Tensor], learner: Learner) -> set[str]:
+    """Names of the encoder's tensors that a fit changed, whether they leave the site or not."""
     return {
         name.removeprefix("encoder.")
-        for name, tensor in update.state.items()
+        for name, tensor in learner.shared_state().items()
         if not torch.equal(tensor, start[name])
     }
 
@@ -45,26 +45,29 @@ def test_frozen_groups_stand_and_the_others_move(freeze: str) -> None:
     learner, start, update = fitted(f"training.freeze=[{freeze}] training.weight_decay=1")
     groups = learner.encoder.groups()
     held = {n for group in freeze.split(",") for n in groups[group]}
-    assert moved(start, update) == {n for names in groups.values() for n in names} - held
-    guard.check(update.state, start)
+    free = {n for names in groups.values() for n in names} - held
+    assert moved(start, learner) == free
+    # What stands is not sent back.
+    assert set(update.state) == {f"encoder.{n}" for n in free}
+    guard.check(update.state, learner.exchange.moving(start))
 
 
 @pytest.mark.parametrize("objective", choices("objective"))
 def test_every_objective_trains_adapters_alone(objective: str) -> None:
-    learner, start, update = fitted(
+    learner, start, _ = fitted(
         f"objective={objective} encoder.adapter=4 training.freeze=[stem,blocks,norm]"
     )
-    assert moved(start, update) == set(learner.encoder.groups()["adapters"])
+    assert moved(start, learner) == set(learner.encoder.groups()["adapters"])
 
 
 def test_the_state_of_what_stands_is_not_kept() -> None:
-    learner, _, update = fitted("training.freeze=[stem,blocks]")
+    learner, start, update = fitted("training.freeze=[stem,blocks]")
     trained = [p for p in learner.model.parameters() if p.requires_grad]
     moments = [n for n in update.kept if n.startswith("optimizer.")]
     assert len(moments) == 3 * len(trained) < 3 * len(list(learner.model.parameters()))
     sizes = sum(t.numel() for n, t in update.kept.items() if n.startswith("optimizer.mean"))
     assert sizes == sum(p.numel() for p in trained)
-    again = learner.fit(update.state, update.kept, selection(), rng_of(0, "site", 2), 2)
+    again = learner.fit(start | update.state, update.kept, selection(), rng_of(0, "site", 2), 2)
     assert set(again.kept) == set(update.kept)
 
 
@@ -91,11 +94,12 @@ def statistics(encoder: Encoder) -> dict[str, Tensor]:
 
 def test_statistics_stand_with_their_group_and_with_no_other() -> None:
     for freeze, stand in (("norm", True), ("stem,blocks", False)):
-        learner, start, update = fitted(f"encoder.norm=batch training.freeze=[{freeze}]")
+        learner, start, _ = fitted(f"encoder.norm=batch training.freeze=[{freeze}]")
         names = [n for n in start if "running" in n or n.endswith("num_batches_tracked")]
         assert names
+        after = learner.shared_state()
         for name in names:
-            assert torch.equal(update.state[name], start[name]) == stand, name
+            assert torch.equal(after[name], start[name]) == stand, name
         assert all(
             module.training != stand
             for module in learner.encoder.modules()

@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "fedbreath.descriptors", "fedbreath.guidance", "fedbreath.composition"),
     ("fedbreath.config", "fedbreath.decoding"),
     ("fedbreath.datasets", "fedbreath.features", "fedbreath.encoders", "fedbreath.privacy"),
-    ("fedbreath.building", "fedbreath.objectives", "fedbreath.site"),
+    ("fedbreath.building", "fedbreath.objectives", "fedbreath.site", "fedbreath.exchange"),
     ("fedbreath.pretraining", "fedbreath.monitor", "fedbreath.downstream"),
     ("fedbreath.report", "fedbreath.release", "fedbreath.audit", "strategies"),
     ("fedbreath.datacheck",),

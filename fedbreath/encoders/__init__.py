@@ -115,32 +115,57 @@ class Encoder(nn.Module):
             grouped["norm" if name in norms else stem].append(name)
         return grouped
 
+    def members(self, asked: Collection[str]) -> frozenset[str]:
+        """Names of all arrays of these groups: parameters, and with ``norm`` the statistics."""
+        groups = self.groups()
+        found = {name for group in asked for name in groups.get(group, ())}
+        if "norm" in asked:
+            found |= {
+                f"{place}.{name}"
+                for place, module in self.named_modules()
+                if isinstance(module, nn.modules.batchnorm._BatchNorm)
+                for name, _ in module.named_buffers(recurse=False)
+            }
+        return frozenset(found)
+
     @classmethod
     def group_names(cls, config: Any) -> tuple[str, ...]:
         """The names that `groups` will give, without building anything."""
         return (*GROUPS, adapters.GROUP) if getattr(config, "adapter", 0) else GROUPS
 
     @staticmethod
-    def check_freeze(asked: Collection[str], groups: Collection[str]) -> None:
-        """Refuse to freeze what is not there, or all that is.
+    def check_freeze(
+        asked: Collection[str], groups: Collection[str], local: Collection[str] = ()
+    ) -> None:
+        """Refuse to freeze or to keep at the sites what is not there, or all that is.
 
         Args:
             asked: Groups to freeze.
             groups: Groups that exist.
+            local: Groups that each site keeps to itself.
 
         Raises:
-            ConfigError: A name of no group, or nothing would be left to train.
+            ConfigError: A name of no group, one that is both, or nothing would be left to
+                train together.
         """
-        for name in asked:
-            if name not in groups:
-                raise ConfigError(
-                    f"training.freeze names {name!r}, but this encoder's groups are "
-                    f"{', '.join(groups)}"
-                )
-        if set(groups) <= set(asked):
+        for key, names in (("freeze", asked), ("local", local)):
+            for name in names:
+                if name not in groups:
+                    raise ConfigError(
+                        f"training.{key} names {name!r}, but this encoder's groups are "
+                        f"{', '.join(groups)}"
+                    )
+        both = sorted(set(asked) & set(local))
+        if both:
             raise ConfigError(
-                f"training.freeze names all groups of this encoder ({', '.join(groups)}): "
-                "leave one to train"
+                f"training.freeze and training.local both name {both[0]}: what stands still is "
+                "the same at every site"
+            )
+        if set(groups) <= {*asked, *local}:
+            keys = "training.local and training.freeze name" if local else "training.freeze names"
+            what = "one to train together" if local else "one to train"
+            raise ConfigError(
+                f"{keys} all groups of this encoder ({', '.join(groups)}): leave {what}"
             )
 
     def freeze(self, asked: Collection[str]) -> None:

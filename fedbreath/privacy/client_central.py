@@ -109,6 +109,12 @@ class ClientCentral:
             ConfigError: The strategy's rule, its draw of clients, or something that is told.
         """
         refuse_told(run, "client_central")
+        if getattr(getattr(run.world, "config", None), "over_selection", 1.0) > 1:
+            raise ConfigError(
+                "world.over_selection cannot go with privacy=client_central: where the first "
+                "answers are taken, a client more takes the place of another, and the sum moves by "
+                "2 C. Set world.over_selection=1; a deadline is for each client by itself"
+            )
         if run.strategy is None:
             return
         why = getattr(run.strategy.target, "central_privacy", "")

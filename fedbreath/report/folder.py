@@ -83,6 +83,18 @@ def first_round(folder: Path) -> RoundRecord | None:
     return next(_read_lines(folder, RoundRecord, absent_is_fine=True), None)
 
 
+def last_round(folder: Path) -> RoundRecord | None:
+    """The record of a run's last round, None before there is one.
+
+    Raises:
+        UserError: One is malformed.
+    """
+    last = None
+    for last in _read_lines(folder, RoundRecord, absent_is_fine=True):  # noqa: B007 - the last
+        pass
+    return last
+
+
 def _read_one(folder: Path, kind: type[R]) -> R:
     path = folder / _FILES[kind]
     return _parse(kind, _text(path), str(path))

@@ -28,6 +28,7 @@ from fedbreath.report import (
     signs,
     tables,
     tradeoff,
+    world,
 )
 from fedbreath.report.participation import hostile, participation, repeated
 from fedbreath.report.records import Records, SkippedItem
@@ -130,6 +131,7 @@ def _context(records: Records) -> dict[str, Any]:
         "failures": failures(records),
         "repeated": repeated(records.rounds),
         "hostile": hostile(records),
+        "world": world.world(records.rounds),
         "listed": LISTED,
         "dealt": mixtures.dealt(data),
         "settings": mixtures.settings(records.run.config),

@@ -213,6 +213,44 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class SimulatedClient:
+    """A client that was called in simulated time.
+
+    Attributes:
+        name: The client's name.
+        outcome: ``took part``, or what became of it.
+        seconds: From the call to its answer, s; null where none came.
+        bytes_down: Sent to it.
+        bytes_up: Sent by it, an answer that came too late included.
+    """
+
+    name: str
+    outcome: str
+    seconds: float | None
+    bytes_down: int
+    bytes_up: int
+
+
+@dataclass(frozen=True)
+class SimulatedRound:
+    """A round in simulated time, s since the federation began.
+
+    Attributes:
+        started: When the round before it was over.
+        called: When clients were called; until then the server waited for them.
+        finished: When the last answer that was taken came, or the deadline passed.
+        there: Clients that could be reached when they were called.
+        clients: Those that were called.
+    """
+
+    started: float
+    called: float
+    finished: float
+    there: int
+    clients: tuple[SimulatedClient, ...]
+
+
+@dataclass(frozen=True)
 class RoundRecord:
     """A line of rounds.jsonl.
 
@@ -227,6 +265,7 @@ class RoundRecord:
         signs: Of collapse, of the encoder after the round; null where none was due.
         signs_before: Of the encoder that the run started from; with the first round alone.
         repeats: Times that clients were asked again, because too few replies could be used.
+        simulated: What a real federation would have needed; null where all clients were there.
     """
 
     number: int
@@ -239,6 +278,7 @@ class RoundRecord:
     signs: Signs | None = None
     signs_before: Signs | None = None
     repeats: int = 0
+    simulated: SimulatedRound | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from fedbreath.report import folder, signs
+from fedbreath.report import folder, signs, world
 from fedbreath.report.averages import averages
 from fedbreath.report.participation import hostile
 from fedbreath.report.privacy_records import PrivacyRecord
@@ -45,6 +45,8 @@ def summary(out: Path) -> Group:
     if attacked := hostile(records):
         parts.append(Text(attacked, style="bold red"))
     parts.append(Text(_numbers(records), style="dim"))
+    if found := world.world(records.rounds):
+        parts.append(Text(" ".join(found.sentences)))
     if records.scores and records.scores.scores:
         parts.append(_table(records.scores))
     if records.privacy is not None:

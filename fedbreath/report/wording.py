@@ -236,10 +236,18 @@ def hours(seconds: float) -> str:
 
 def megabytes(rounds: tuple[RoundRecord, ...]) -> str:
     """What crossed the network in all rounds together, both ways."""
-    total = sum(r.bytes_down + r.bytes_up for r in rounds)
-    if total < 1_000_000:
-        return f"{total / 1000:.0f} kB"
-    return f"{total / 1e6:,.0f} MB" if total < 1e10 else f"{total / 1e9:,.1f} GB"
+    return data_size(sum(r.bytes_down + r.bytes_up for r in rounds))
+
+
+def data_size(count: int) -> str:
+    """A number of bytes.
+
+    >>> data_size(1234), data_size(12_345_678), data_size(12_345_678_901)
+    ('1 kB', '12 MB', '12.3 GB')
+    """
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / 1e6:,.0f} MB" if count < 1e10 else f"{count / 1e9:,.1f} GB"
 
 
 def persons(counts: list[int | None]) -> str:

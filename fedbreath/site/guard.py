@@ -1,7 +1,7 @@
 """The guard on what leaves a site: names, shapes, types, finite values.
 
-It compares an update with the weights that came in: what was not sent is not sent back,
-and nothing else leaves.
+It compares an update with the weights that came in and that the round asks back: what was
+not sent, or was sent to stay, is not sent back, and nothing else leaves.
 """
 
 import math
@@ -21,7 +21,7 @@ def check(update: Mapping[str, Tensor], reference: Mapping[str, Tensor]) -> None
     """
     if set(update) != set(reference):
         odd = sorted(set(update) ^ set(reference))
-        raise SiteError(f"update names other tensors than were sent: {', '.join(odd[:3])}")
+        raise SiteError(f"update names other tensors than were asked for: {', '.join(odd[:3])}")
     for name, tensor in update.items():
         expected = reference[name]
         if tensor.shape != expected.shape or tensor.dtype != expected.dtype:

@@ -22,6 +22,7 @@ from server.rounds import Observer
 from simulation import PACKAGES, adversary, sites
 from simulation.engines import OnFit
 from simulation.grid import SERVER, InProcessGrid
+from simulation.worlds import surrounded
 
 
 @dataclass(frozen=True)
@@ -87,5 +88,6 @@ class InProcess:
         grid = InProcessGrid(
             client.app.build(open_site), contexts, lambda node: on_fit(names[node - 1])
         )
-        among = adversary.among(grid, load(overrides, PACKAGES), names)
-        server.app.build(observe)(among, Context(SERVER, SERVER, {}, RecordDict(), told))
+        config = load(overrides, PACKAGES)
+        seen = surrounded(adversary.among(grid, config, names), config, names)
+        server.app.build(observe)(seen, Context(SERVER, SERVER, {}, RecordDict(), told))

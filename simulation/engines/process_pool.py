@@ -26,6 +26,7 @@ from simulation.pool.crew import Crew
 from simulation.pool.delivery import Delivery
 from simulation.pool.segments import Segments
 from simulation.pool.worker import Federation
+from simulation.worlds import surrounded
 
 
 @dataclass(frozen=True)
@@ -98,5 +99,6 @@ class ProcessPool:
             federation = Federation(told, folder.resolve(), dealt, len(clients))
             delivery = Delivery(self._crew, segments, federation, sizes, on_fit)
             grid = LocalGrid(range(1, len(clients) + 1), delivery)
-            among = adversary.among(grid, load(overrides, PACKAGES), list(clients))
-            server.app.build(observe)(among, Context(SERVER, SERVER, {}, RecordDict(), told))
+            config, names = load(overrides, PACKAGES), list(clients)
+            seen = surrounded(adversary.among(grid, config, names), config, names)
+            server.app.build(observe)(seen, Context(SERVER, SERVER, {}, RecordDict(), told))

@@ -22,9 +22,9 @@ def test_an_update_that_fits_passes() -> None:
 @pytest.mark.parametrize(
     ("update", "sentence"),
     [
-        (changed(secret=torch.zeros(1)), "other tensors than were sent: encoder.secret"),
-        ({"encoder.w": SENT["encoder.w"]}, "other tensors than were sent: encoder.n"),
-        ({}, "other tensors than were sent"),
+        (changed(secret=torch.zeros(1)), "other tensors than were asked for: encoder.secret"),
+        ({"encoder.w": SENT["encoder.w"]}, "other tensors than were asked for: encoder.n"),
+        ({}, "other tensors than were asked for"),
         (changed(w=torch.zeros(3, 2)), r"encoder.w is torch.float32 \(3, 2\), expected"),
         (changed(w=torch.zeros(2, 3, 1)), "encoder.w is"),
         (changed(w=torch.zeros(2, 3, dtype=torch.float64)), "encoder.w is torch.float64"),
