@@ -49,7 +49,7 @@ def run_record(config: Config, overrides: tuple[str, ...]) -> r.RunRecord:
         encoder=r.EncoderFacts(
             config.encoder.name,
             sum(p.numel() for p in learner.encoder.parameters()),
-            learner.encoder.dim,
+            learner.encoder.read_dim,
             f"{start.kind}:{start.file} sha256 {start.sha256}" if start else "",
             learner.encoder.parameter_count() if config.training.freeze else None,
         ),

@@ -48,7 +48,7 @@ def embed(encoder: Encoder, selection: Selection, seconds: float) -> Floats:
         seconds: Length of a window, s.
 
     Returns:
-        Shape (N, D), in the selection's order.
+        Shape (N, R), what the encoder reads (`Encoder.read`), in the selection's order.
     """
     encoder.eval()
     device = encoder.device
@@ -58,10 +58,10 @@ def embed(encoder: Encoder, selection: Selection, seconds: float) -> Floats:
     cut = [windows(read(i), frames) for i in range(len(selection))]
     owner = np.repeat(np.arange(len(cut)), [len(c) for c in cut])
     stacked = normalise(np.concatenate(cut), front_end)
-    sums = np.zeros((len(cut), encoder.dim), np.float64)
+    sums = np.zeros((len(cut), encoder.read_dim), np.float64)
     for start in range(0, len(stacked), _BATCH):
         batch = torch.from_numpy(stacked[start : start + _BATCH]).to(device).transpose(1, 2)
-        np.add.at(sums, owner[start : start + _BATCH], encoder(batch).cpu().numpy())
+        np.add.at(sums, owner[start : start + _BATCH], encoder.read(batch).cpu().numpy())
     counts = np.bincount(owner, minlength=len(cut))
     return (sums / counts[:, None]).astype(np.float32)
 

@@ -2,7 +2,8 @@
 
 An encoder is a module with a ``Config`` dataclass and one subclass of `Encoder` that
 takes the configuration and the number of mel bands. It maps a window to a feature map
-(`Encoder.features`) and pools that to the embedding (`Encoder.pool`). ``Config.init`` may
+(`Encoder.features`) and pools that to the embedding (`Encoder.pool`), which an objective
+trains. Whoever uses the encoder afterwards reads it (`Encoder.read`). ``Config.init`` may
 name a file of weights to start from instead of the seeded ones (`warm_start`).
 
 Any number of frames is taken, and every encoder handles it by the same three rules
@@ -53,7 +54,7 @@ class Encoder(nn.Module):
     """Normalised log-mels to one embedding a window.
 
     Attributes:
-        dim: Length D of the embedding.
+        dim: Length D of the embedding, which an objective trains.
         receptive_frames: Frames that one place of the feature map depends on; None is the
             whole window.
         start: The file that the weights came from; None when the seed gave them.
@@ -82,6 +83,16 @@ class Encoder(nn.Module):
     def forward(self, log_mel: Tensor) -> Tensor:
         """(B, mels, frames) -> (B, D)."""
         return self.pool(self.features(log_mel))
+
+    @property
+    def read_dim(self) -> int:
+        """Length R of what `read` gives."""
+        return self.dim
+
+    def read(self, log_mel: Tensor) -> Tensor:
+        """(B, mels, frames) -> (B, R): what a trained encoder is used by, at least the embedding."""
+        embedding: Tensor = self(log_mel)
+        return embedding
 
     @property
     def device(self) -> torch.device:

@@ -15,7 +15,7 @@ An encoder holds its adapters under one name beside its blocks, and makes them l
 the seed gives to all other weights does not depend on them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -71,6 +71,26 @@ def for_maps(channels: Sequence[int], width: int) -> nn.ModuleList:
     return nn.ModuleList(made)
 
 
+def outputs(
+    blocks: nn.Sequential, adapters: nn.ModuleList, value: Tensor, count: int
+) -> Iterator[Tensor]:
+    """What comes out of each block, after its adapter.
+
+    Args:
+        blocks: Equally many layers for each block.
+        adapters: One a block, or none at all.
+        value: What the first block takes.
+        count: Number of blocks.
+    """
+    layers = len(blocks) // count
+    for number, layer in enumerate(blocks, 1):
+        value = layer(value)
+        if number % layers == 0:
+            if len(adapters):
+                value = adapters[number // layers - 1](value)
+            yield value
+
+
 def run(blocks: nn.Sequential, adapters: nn.ModuleList, value: Tensor) -> Tensor:
     """Blocks one after another, each followed by its adapter.
 
@@ -82,9 +102,5 @@ def run(blocks: nn.Sequential, adapters: nn.ModuleList, value: Tensor) -> Tensor
     if not len(adapters):
         through: Tensor = blocks(value)
         return through
-    layers = len(blocks) // len(adapters)
-    for number, layer in enumerate(blocks, 1):
-        value = layer(value)
-        if number % layers == 0:
-            value = adapters[number // layers - 1](value)
-    return value
+    *_, last = outputs(blocks, adapters, value, len(adapters))
+    return last

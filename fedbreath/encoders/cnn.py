@@ -6,6 +6,10 @@ deviation and maximum over time are the embedding. GroupNorm keeps no statistics
 recordings, so the encoder can be averaged over sites and trained under privacy as it is;
 BatchNorm (``norm=batch``) can not, and is there to be compared with.
 
+An objective trains the last block's embedding. What is read from a trained network are the
+same statistics of its last `read` blocks, side by side: what the last block has given up for
+its objective, the ones before it still have (docs/quality.md has what that is worth).
+
 With five blocks the last one sees 63 frames and 63 mels (1 s at a hop of 16 ms); the
 pooled statistics see the whole window. Any number of frames and mels is taken as it is:
 the edges are padded with zeros.
@@ -14,6 +18,7 @@ the edges are padded with zeros.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from fedbreath.encoders import Encoder, adapters, lengths, warm_start
@@ -27,6 +32,7 @@ class Config:
     Attributes:
         widths: Channels of each block, multiples of `groups`.
         groups: Groups of each GroupNorm.
+        read: Last blocks whose statistics are read; all of them, where there are fewer.
         norm: ``group``; ``layer``, which is one group; or ``batch``.
         init: Weights to start from, ``fedbreath:PATH``; None means those of the seed.
         adapter: Width of the bottleneck after each block (`adapters`); 0 is none.
@@ -34,6 +40,7 @@ class Config:
 
     widths: tuple[int, ...] = (32, 64, 128, 256, 256)
     groups: int = 8
+    read: int = 3
     norm: Literal["group", "layer", "batch"] = "group"
     init: str | None = None
     adapter: int = 0
@@ -46,6 +53,8 @@ class Config:
         for width in self.widths:
             if width <= 0 or width % self.groups:
                 raise ValueError(f"widths must be multiples of groups={self.groups}, got {width}")
+        if self.read < 1:
+            raise ValueError(f"read must be >= 1, got {self.read}")
         warm_start.check(self.init, "fedbreath")
         adapters.check(self.adapter)
 
@@ -68,6 +77,7 @@ class Cnn(Encoder):
 
     def __init__(self, config: Config, mels: int) -> None:  # noqa: ARG002 - any number
         super().__init__()
+        self.config = config
         self.dim = 3 * config.widths[-1]
         self.receptive_frames = 1
         blocks: list[nn.Module] = []
@@ -88,6 +98,19 @@ class Cnn(Encoder):
         """(B, mels, frames) -> (B, widths[-1], F', T')."""
         lengths.check(log_mel)
         return adapters.run(self.blocks, self.adapters, log_mel.unsqueeze(1))
+
+    @property
+    def read_dim(self) -> int:
+        """Length of the statistics of the last blocks."""
+        return 3 * sum(self.config.widths[-self.config.read :])
+
+    def read(self, log_mel: Tensor) -> Tensor:
+        """(B, mels, frames) -> (B, R): statistics of the last blocks, in their order."""
+        lengths.check(log_mel)
+        count = len(self.config.widths)
+        maps = adapters.outputs(self.blocks, self.adapters, log_mel.unsqueeze(1), count)
+        first = max(0, count - self.config.read)
+        return torch.cat([statistics(m) for i, m in enumerate(maps) if i >= first], dim=1)
 
     def pool(self, features: Tensor) -> Tensor:
         """(B, C, F', T') -> (B, 3 C): mean, standard deviation and maximum over time."""

@@ -49,7 +49,7 @@ class EncoderFacts:
     Attributes:
         name: Its YAML's name.
         parameters: Number of weights.
-        dim: Dimension D of its embedding.
+        dim: Numbers that are read from it for a window.
         start: The file that the first weights came from, and its hash; "" for a seed.
         trained: Number of weights that are not frozen; null where all are trained.
     """

@@ -9,6 +9,7 @@ from torch import Tensor
 from fedbreath import encoders
 from fedbreath.config import Component
 from fedbreath.encoders.cnn import Cnn, Config
+from fedbreath.encoders.pooling import statistics
 
 
 def cnn(seed: int = 0) -> encoders.Encoder:
@@ -47,6 +48,29 @@ def test_the_embedding_is_mean_deviation_and_maximum_over_time() -> None:
     torch.testing.assert_close(mean, track.mean(dim=2))
     torch.testing.assert_close(spread, track.std(dim=2, correction=0), atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(most, track.max(dim=2).values)
+
+
+@pytest.mark.parametrize("adapter", [0, 4])
+@pytest.mark.parametrize("read", [1, 2, 3, 9])
+def test_the_last_blocks_are_read(read: int, adapter: int) -> None:
+    encoder = Cnn(Config(widths=(8, 16, 24), read=read, adapter=adapter), mels=64)
+    for one in encoder.adapters:
+        torch.nn.init.normal_(one.up.weight)  # type: ignore[union-attr, arg-type]
+    with torch.no_grad():
+        value, maps = batch().unsqueeze(1), []
+        for number in range(3):
+            value = encoder.blocks[3 * number : 3 * number + 3](value)
+            value = encoder.adapters[number](value) if adapter else value
+            maps.append(statistics(value))
+        found = encoder.read(batch())
+        torch.testing.assert_close(found, torch.cat(maps[-read:], dim=1), rtol=0, atol=0)
+        torch.testing.assert_close(found[:, -72:], encoder(batch()), rtol=0, atol=0)
+    assert found.shape == (4, encoder.read_dim)
+
+
+def test_no_block_to_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="read must be >= 1"):
+        Config(read=0)
 
 
 def test_nothing_is_kept_of_other_recordings() -> None:

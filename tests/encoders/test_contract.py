@@ -73,6 +73,15 @@ def test_any_length(name: str, frames: int) -> None:
     found = embed(name, batch(2, frames))
     assert found.shape == (2, SIZES[name][1])
     assert torch.isfinite(found).all()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ONE_EACH)
+def test_what_is_read_ends_with_the_embedding(name: str) -> None:
+    encoder, log_mel = frozen(name), batch(2)
+    found = encoder.read(log_mel)
+    assert found.shape == (2, encoder.read_dim)
+    torch.testing.assert_close(found[:, -encoder.dim :], embed(name, log_mel), rtol=0, atol=0)
     # Relative: OPERA-CE's BatchNorm has seen nothing yet, and lets the signal fade.
     assert (found[0] - found[1]).abs().max() > 0.01 * found.abs().max()
 
