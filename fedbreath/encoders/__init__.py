@@ -90,7 +90,7 @@ class Encoder(nn.Module):
         return self.dim
 
     def read(self, log_mel: Tensor) -> Tensor:
-        """(B, mels, frames) -> (B, R): what is used of a trained encoder; the embedding at least."""
+        """(B, mels, frames) -> (B, R): what is used of a trained encoder, the embedding or more."""
         embedding: Tensor = self(log_mel)
         return embedding
 
