@@ -32,7 +32,7 @@ class Training:
             ``recordings``, ``seconds``. None is what the privacy mechanism lets out.
     """
 
-    steps: int = 6
+    steps: int = 10
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.01

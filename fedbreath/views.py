@@ -27,9 +27,9 @@ class Views:
 
     seconds: float = 1.0
     gain_db: float = 3.0
-    noise: float = 0.1
-    time_mask: float = 0.1
-    mel_mask: float = 0.1
+    noise: float = 0.2
+    time_mask: float = 0.2
+    mel_mask: float = 0.2
 
     def __post_init__(self) -> None:
         if self.seconds <= 0:
