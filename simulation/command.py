@@ -13,7 +13,6 @@ from fedbreath.composition import choices, config_dir
 from fedbreath.config import load, to_yaml
 from fedbreath.errors import UserError
 from fedbreath.lock import locked
-from fedbreath.report.terminal import summary
 from server.app import run_folder
 from simulation import PACKAGES, starts
 from simulation.display import Display
@@ -88,6 +87,8 @@ def _run(overrides: tuple[str, ...], console: Console) -> int:
     console.print(where, highlight=False, soft_wrap=True)
     with locked(out / ".lock"), Display(console) as display:
         report = study(run, kept, out, display)
+    from fedbreath.report.terminal import summary  # noqa: PLC0415 - late, as the page is
+
     console.print(summary(out))
     console.print(f"report: {escape(str(report))}", highlight=False, soft_wrap=True)
     return 0

@@ -12,8 +12,8 @@ from typing import Any
 from fedbreath.config import Config, load
 from fedbreath.downstream.benchmark import ArmScores
 from fedbreath.report import folder as records
-from fedbreath.report import page, score_records, scoring, spending
 from fedbreath.report import records as r
+from fedbreath.report import score_records, scoring, spending
 from fedbreath.report.spending import Spender
 from simulation import PACKAGES, arms, starts, variants
 from simulation.arms import Arm
@@ -83,6 +83,8 @@ def study(run: Composed, overrides: tuple[str, ...], out: Path, display: Display
     seconds = time.monotonic() - started
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     records.save(out, dataclasses.replace(record, finished=now, seconds=seconds))
+    from fedbreath.report import page  # noqa: PLC0415 - drawing is imported after training
+
     return page.write(out)
 
 
