@@ -74,6 +74,6 @@ def _reach(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
     except OSError as error:
         raise UserError(
-            f"engine=ray: no Ray cluster at {address} ({error.strerror or error}): is it up, and is "
-            "that its head's address?"
+            f"engine=ray: no Ray cluster at {address} ({error.strerror or error}): is it up, and "
+            "is that its head's address?"
         ) from None
