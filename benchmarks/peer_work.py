@@ -141,11 +141,11 @@ class Person:
     def iter(self, batch_size: int) -> Iterator[list[Tensor]]:
         """Two views of each of a batch's recordings, (B, mels, frames)."""
         front_end, views = self.config.front_end, self.config.views
-        while True:
+        for _ in range(self.config.training.steps):  # pfl evaluates once, in the warm-up
             size = min(batch_size, len(self.selection))
             drawn = self.rng.choice(len(self.selection), size, replace=False)
             batch = []
-            for _ in range(2):
+            for _view in range(2):
                 frames = front_end.frames(views.seconds)
                 crops = normalise(self.selection.crops(drawn, frames, self.rng), front_end)
                 augment(crops, views, self.rng, scale=front_end.sd)

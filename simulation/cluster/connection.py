@@ -14,6 +14,9 @@ from simulation import ENVIRONMENT
 #: The folder that workers import from.
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
+#: A worker without a share of a GPU sees the GPU all the same, as in the other engines.
+_SEE_GPU = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
 #: s. How long a machine may take to accept a connection.
 _PATIENCE = 10.0
 
@@ -30,8 +33,7 @@ def connect(address: str | None, workers: int, threads: int) -> None:
         UserError: The cluster cannot be reached, or Ray cannot begin.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # A worker without a share of a GPU sees the GPU all the same, as in the other engines.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.update(_SEE_GPU)
     if address is not None and address != "auto":
         _reach(address)
     settings: dict[str, Any] = {
@@ -60,7 +62,7 @@ def _environment(threads: int) -> dict[str, str]:
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     own = {name: os.environ[name] for name in ENVIRONMENT}
     counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    return {**own, **counts, "PYTHONPATH": path}
+    return {**own, **counts, **_SEE_GPU, "PYTHONPATH": path}
 
 
 def _reach(address: str) -> None:
