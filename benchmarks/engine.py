@@ -12,6 +12,8 @@ half of the bare loop's. CPU is that of all processes, and says something on a b
 The start is measured apart: from the birth of ``python -m simulation`` to its first
 optimiser step, with the feature store already built. Targets are for an idle machine; the
 load before and after is printed, and a run on a busy one says little.
+
+``--ray`` and ``--pfl`` add the same work by peers (`benchmarks.peers`).
 """
 
 import argparse
@@ -23,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from simulation import PACKAGES  # first: it sets the number of threads
@@ -35,6 +37,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks import peers
 from fedbreath import encoders, objectives
 from fedbreath.config import Config, load
 from fedbreath.features import Selection, normalise
@@ -122,17 +125,22 @@ class BareLoop:
 
 
 class Stopwatch:
-    """An observer that times the round just done, then runs and times a bare round."""
+    """An observer that times the round just done, then runs and times a bare round.
 
-    def __init__(self, bare: BareLoop) -> None:
+    Args:
+        bare: The bare loop.
+        others: Processor seconds of other processes; None is those of `multiprocessing`.
+    """
+
+    def __init__(self, bare: BareLoop, others: Callable[[], float] | None = None) -> None:
         self.bare = bare
+        self._others = others or workers_cpu
         self.engine: list[tuple[float, float]] = []
         self.loop: list[tuple[float, float]] = []
         self._since = self._now()
 
-    @staticmethod
-    def _now() -> tuple[float, float]:
-        return time.process_time() + workers_cpu(), time.perf_counter()
+    def _now(self) -> tuple[float, float]:
+        return time.process_time() + self._others(), time.perf_counter()
 
     def _lap(self) -> tuple[float, float]:
         before, self._since = self._since, self._now()
@@ -179,6 +187,11 @@ def compare(variant: str, engine: str, rounds: int, cache: Path) -> dict[str, fl
         config.engine.build().federate(
             overrides, prepared.clients, Path(folder), watch, lambda _: None
         )
+    return medians(watch)
+
+
+def medians(watch: Stopwatch) -> dict[str, float]:
+    """What `compare` returns, of the rounds that were timed."""
     timed, loop = watch.engine[WARM_UP:], watch.loop[WARM_UP:]
     pairs = list(zip(timed, loop, strict=True))
     beyond = [e[0] - b[0] for e, b in pairs]
@@ -224,6 +237,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="rounds counted (default 20)")
     parser.add_argument("--starts", type=int, default=3, help="starts counted (default 3)")
+    parser.add_argument("--ray", metavar="PYTHON", help="interpreter that has fedbreath[ray]")
+    parser.add_argument("--pfl", metavar="PYTHON", help="interpreter that has pfl 0.6")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     before = os.getloadavg()[0]
@@ -234,8 +249,10 @@ def main() -> None:
             for engine in ENGINES
         }
         starts = {engine: first_step(engine, cache, asked.starts) for engine in ENGINES}
+        beside = peers.measure({"ray": asked.ray, "pfl": asked.pfl}, asked.rounds, cache)
     load_average = [round(before, 2), round(os.getloadavg()[0], 2)]
     _show(results, starts, asked.rounds, load_average)
+    peers.show(beside)
     one, two = (results[engine]["stateless"] for engine in ENGINES)
     print(
         json.dumps(
@@ -249,6 +266,7 @@ def main() -> None:
                 "first_step_s_2_workers": round(starts["2 workers"], 2),
                 "load": load_average,
                 "engines": results,
+                "peers": beside,
             }
         )
     )

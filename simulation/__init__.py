@@ -2,15 +2,18 @@
 
 import os
 
-# Before torch and Flower are imported: one thread a process, and no telemetry.
-for _name, _value in {
+#: One thread a process, and no telemetry.
+ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
-}.items():
+}
+
+# Before torch and Flower are imported.
+for _name, _value in ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
 
 from server.app import PACKAGES as _SERVER  # noqa: E402 - after the settings above

@@ -1,8 +1,8 @@
-"""What each client has, written to shared memory once a run.
+"""What each client has, written to memory that workers share, once a run.
 
 A worker reads a client's recordings when it is given that client, and opens the stores'
 features by path, so that neither the size of the population nor the number of workers
-costs memory in them. The segment holds a table of offsets, the stores without their
+costs memory in them. The memory holds a table of offsets, the stores without their
 recordings, and then for each client its name and its entries, pickled one by one.
 """
 
@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import pickle
 from collections.abc import Mapping
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,18 @@ _PartOfClient = tuple[int, tuple[Entry, ...]]
 
 
 def write(clients: Mapping[str, Selection], segments: Segments) -> str:
-    """Write all clients; return the segment's name."""
+    """Write all clients to a segment; return its name."""
+    blocks = pack(clients)
+    segment = segments.allocate(sum(map(len, blocks)))
+    memory, end = memory_of(segment), 0
+    for block in blocks:
+        start, end = end, end + len(block)
+        memory[start:end] = block
+    return segment.name
+
+
+def pack(clients: Mapping[str, Selection]) -> list[bytes]:
+    """All clients, as blocks that are to lie one behind another."""
     stores: dict[int, tuple[int, Store]] = {}
     pieces: list[bytes] = []
     for name, selection in clients.items():
@@ -42,12 +52,7 @@ def write(clients: Mapping[str, Selection], segments: Segments) -> str:
     head = 8 * (len(pieces) + 2)
     ends = np.cumsum([head, *map(len, pieces)], dtype=np.int64)
     table = np.concatenate([[len(pieces)], ends]).astype(np.int64)
-    segment = segments.allocate(int(ends[-1]))
-    memory = memory_of(segment)
-    memory[:head] = table.tobytes()
-    for start, piece in zip(ends.tolist(), pieces, strict=False):
-        memory[start : start + len(piece)] = piece
-    return segment.name
+    return [table.tobytes(), *pieces]
 
 
 def _bare(store: Store) -> Store:
@@ -62,25 +67,20 @@ class Deal:
     """The clients, as a worker sees them.
 
     Args:
-        name: The segment's.
+        memory: Where they were written.
     """
 
-    def __init__(self, name: str) -> None:
-        self._segment = SharedMemory(name)
-        memory = memory_of(self._segment)
+    def __init__(self, memory: memoryview) -> None:
+        self._memory = memory
         count = int(np.frombuffer(bytes(memory[:8]), np.int64)[0])
         table = bytes(memory[8 : 8 * (count + 2)])
         self._starts: list[int] = np.frombuffer(table, np.int64).tolist()
         self._stores: list[Store] = [_opened(store) for store in self._piece(0)]
         self.client = functools.lru_cache(_KEPT)(self._client)
 
-    def close(self) -> None:
-        """Let go of the segment."""
-        self._segment.close()
-
     def _piece(self, index: int) -> Any:
         start, end = self._starts[index], self._starts[index + 1]
-        return pickle.loads(bytes(memory_of(self._segment)[start:end]))
+        return pickle.loads(bytes(self._memory[start:end]))
 
     def _client(self, index: int) -> tuple[str, Selection]:
         """The name and the recordings of the client of an index."""

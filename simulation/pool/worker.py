@@ -155,9 +155,7 @@ class Desk:
         for segment in self._segments.values():
             segment.close()
         self._segments.clear()
-        if self._deal is not None:
-            self._deal.close()
-        self._deal, self._read = Deal(federation.deal), None
+        self._deal, self._read = Deal(memory_of(self._segment(federation.deal))), None
         self._federation = federation
 
     def _open_site(self, context: Context, config: Config) -> LocalSite:

@@ -19,7 +19,7 @@ from simulation.pool import deal, parcels
 from simulation.pool.costs import Costs
 from simulation.pool.crew import AHEAD, Crew, Order, Outcome
 from simulation.pool.deal import Deal
-from simulation.pool.segments import Segments
+from simulation.pool.segments import Segments, memory_of
 from simulation.pool.worker import READY, Done
 from tests.flower import arrays
 from tests.stores import noise, person, store
@@ -61,7 +61,7 @@ def test_own_changes_nothing_of_others() -> None:
     assert shared == content()
 
 
-def test_a_worker_sees_the_clients_that_were_dealt(tmp_path: Path) -> None:
+def test_a_worker_sees_the_clients_that_were_dealt() -> None:
     people = [person(n, take) for n in range(4) for take in range(2)]
     first, second = store(people, noise(8)), store(people[:3], noise(3, seed=1), "other")
     clients = {
@@ -69,16 +69,14 @@ def test_a_worker_sees_the_clients_that_were_dealt(tmp_path: Path) -> None:
         "other": second.select(),
         "nothing": Selection(()),
     }
-    with Segments(tmp_path) as shared:
-        dealt = Deal(deal.write(clients, shared))
-        for index, (name, selection) in enumerate(clients.items()):
-            known, found = dealt.client(index)
-            assert known == name
-            assert found.people == selection.people
-            assert found.entries == selection.entries
-            for k in range(len(selection)):
-                np.testing.assert_array_equal(found.frames(k), selection.frames(k))
-        dealt.close()
+    dealt = Deal(memoryview(b"".join(deal.pack(clients))))
+    for index, (name, selection) in enumerate(clients.items()):
+        known, found = dealt.client(index)
+        assert known == name
+        assert found.people == selection.people
+        assert found.entries == selection.entries
+        for k in range(len(selection)):
+            np.testing.assert_array_equal(found.frames(k), selection.frames(k))
 
 
 def test_stores_on_disk_are_opened_by_their_path(tmp_path: Path) -> None:
@@ -87,13 +85,13 @@ def test_stores_on_disk_are_opened_by_their_path(tmp_path: Path) -> None:
     made.features.tofile(path)
     mapped = dataclasses.replace(made, path=path)
     with Segments(tmp_path) as shared:
-        name = deal.write({"a": mapped.select()}, shared)
-        assert SharedMemory(name).size < made.features.nbytes
-        dealt = Deal(name)
+        segment = SharedMemory(deal.write({"a": mapped.select()}, shared))
+        assert segment.size < made.features.nbytes
+        dealt = Deal(memory_of(segment))
         _, found = dealt.client(0)
         np.testing.assert_array_equal(found.frames(2), made.select().frames(2))
         assert dealt.client(0) is dealt.client(0)
-        dealt.close()
+        segment.close()
 
 
 def test_shared_memory_is_gone_at_the_end_whatever_happens(tmp_path: Path) -> None:

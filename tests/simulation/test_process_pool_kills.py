@@ -39,7 +39,7 @@ def until(done: Callable[[], bool], seconds: float = 200.0) -> None:
         time.sleep(0.02)
 
 
-def workers_of(process: Process) -> list[int]:
+def workers_of(parent: int) -> list[int]:
     """Processes that a process has started, from the system's own table."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
@@ -47,7 +47,7 @@ def workers_of(process: Process) -> list[int]:
             fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it has ended
-        if int(fields[1]) == process.pid:
+        if int(fields[1]) == parent:
             found.append(int(status.parent.name))
     return found
 
@@ -111,7 +111,7 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(tiny: Tiny, tmp_path: Pa
     out = tmp_path / "run"
     process = begun(tiny, out, "rounds=500")
     until(lambda: rounds(out) >= 1)
-    workers = workers_of(process)
+    workers = workers_of(process.pid)
     assert len(workers) >= 2
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_nothing_behind(tiny: Tiny, tmp_path: Path) -> None:
     out = tmp_path / "run"
     process = begun(tiny, out, "rounds=500")
     until(lambda: rounds(out) >= 1)
-    workers = workers_of(process)
+    workers = workers_of(process.pid)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -137,7 +137,7 @@ def test_a_worker_killed_from_outside_is_one_failure(tiny: Tiny, tmp_path: Path)
     out = tmp_path / "run"
     process = begun(tiny, out, "rounds=60", "evaluation.every=60")
     until(lambda: rounds(out) >= 1)
-    tracker_and_workers = workers_of(process)
+    tracker_and_workers = workers_of(process.pid)
     os.kill(max(tracker_and_workers), signal.SIGKILL)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
