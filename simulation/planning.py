@@ -18,6 +18,7 @@ from fedbreath.report.score_records import Kind
 from simulation import baselines
 from simulation.arms import Arm
 from simulation.variants import Variant
+from strategies.federated import Cohort
 
 #: With more clients than this no local-only encoders are trained: each costs a run.
 MOST_LOCAL = 12
@@ -88,7 +89,8 @@ def called(config: Config, count: int) -> int:
     if isinstance(mechanism, ClientCentral):
         return mechanism.expected(count)
     assert config.strategy is not None
-    return max(1, round(count * getattr(config.strategy.config, "fraction", 1.0)))
+    drawn: Cohort = config.strategy.config
+    return drawn.size(count)
 
 
 def _trained(
