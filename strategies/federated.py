@@ -43,16 +43,16 @@ class Cohort:
 
     Attributes:
         fraction: Share of the connected clients called in a round, at least one.
-        minimum: Clients that must be connected before a round starts, and whose replies it
-            must be able to use (all of them where a round calls fewer).
         cohort: So many clients are called in place of a share, or all where fewer are
             connected; None means the share. What a round costs then does not hang on how
             many there are.
+        minimum: Clients that must be connected before a round starts, and whose replies it
+            must be able to use (all of them where a round calls fewer).
     """
 
     fraction: float = 1.0
-    minimum: int = 1
     cohort: int | None = None
+    minimum: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction <= 1:
