@@ -17,6 +17,7 @@ from fedbreath.privacy.client_central import ClientCentral
 from fedbreath.report.score_records import Kind
 from simulation import baselines
 from simulation.arms import Arm
+from simulation.population import Population
 from simulation.variants import Variant
 from strategies.federated import Cohort
 
@@ -66,7 +67,9 @@ def plan(
         arms.append(
             Arm("start", "Public start", "start", note="what the run begins with, as it is")
         )
-    compared = config.evaluation.baselines and count > 1 and not private
+    # A declared population is never in one place: there is nothing to pool, and nobody to list.
+    declared = isinstance(clients, Population)
+    compared = config.evaluation.baselines and count > 1 and not private and not declared
     if compared:
         arms.append(_centralised(config, overrides, count))
     seeds = f"mean of {config.evaluation.random_seeds} seeds"

@@ -86,7 +86,7 @@ def test_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         "--declared", "1000", "--workers", "1",
         "--out", str(tmp_path),
     ]  # fmt: skip
-    for asked in scale.planned(scale.parsed(words))[:3]:  # those that are there are not run again
+    for asked in scale.planned(scale.parsed(words))[:-1]:  # those that are there are not run again
         path = tmp_path / f"{asked.phones}-{asked.cohort}-{asked.rounds}-{asked.workers}.json"
         path.write_text(json.dumps(found(asked.phones, asked.cohort, asked.rounds).__dict__,
                                    default=lambda a: a.__dict__))  # fmt: skip
