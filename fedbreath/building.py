@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +26,16 @@ from fedbreath.atomic import write_json
 from fedbreath.audio import FrontEnd
 from fedbreath.decoding import Readers
 from fedbreath.errors import DataError
-from fedbreath.features import StaleStoreError, Store, folder_of, key, open_store, stored
+from fedbreath.features import (
+    Entry,
+    StaleStoreError,
+    Store,
+    folder_of,
+    joined,
+    key,
+    open_store,
+    stored,
+)
 from fedbreath.lock import locked
 from fedbreath.recording import Problem, Recording, Site
 
@@ -80,6 +89,32 @@ def prepare(
         return open_store(folder, site, front_end)
     progress(len(site.recordings), sum(entry.seconds for entry in store.entries))
     return store
+
+
+def in_memory(site: Site, front_end: FrontEnd) -> Store:
+    """The store of a site that is read now and kept nowhere: for what is needed once.
+
+    Its numbers are those that `prepare` writes.
+    """
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    frames = [np.empty((0, front_end.rows), np.float16)]
+    offset = 0
+    for recording, result in decoding.each(
+        site.recordings, functools.partial(_analyse, front_end=front_end), None
+    ):
+        if isinstance(result, Problem):
+            problems.append(result)
+            continue
+        entries.append(Entry(recording, offset, len(result.frames), **result.condition))
+        frames.append(result.frames)
+        offset += len(result.frames)
+    kept = replace(
+        site,
+        recordings=tuple(entry.recording for entry in entries),
+        problems=(*site.problems, *problems),
+    )
+    return Store(kept, front_end, joined(entries), np.concatenate(frames))
 
 
 def _opened(folder: Path, site: Site, front_end: FrontEnd) -> Store | None:

@@ -279,6 +279,11 @@ def _entries(rows: Sequence[dict[str, Any]], site: Site) -> tuple[Entry, ...]:
             raise ValueError(f"{row['id']} starts at frame {entry.offset}, expected {end}")
         end += entry.frames
         entries.append(entry)
+    return joined(entries)
+
+
+def joined(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """A site's entries, with the groups joined that hold identical audio."""
     groups = split.joined((entry.group, entry.digest) for entry in entries)
     return tuple(dataclasses.replace(e, group=groups[e.group]) for e in entries)
 

@@ -25,8 +25,12 @@ from fedbreath.guidance import STAYS
 from fedbreath.report.records import Failure
 from server.clock import Clocked
 from strategies import Strategy
+from strategies.federated import connected
 from strategies.guard import Asked, screen
 from strategies.replies import Reply, beside, moving, size_of
+
+#: Sites whose names are kept.
+_KNOWN = 10_000
 
 log = logging.getLogger("fedbreath.server")
 
@@ -66,9 +70,18 @@ class Collector:
     world: Clocked | None = None
     names: dict[int, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        if self.world is not None:
-            self.names |= self.world.names
+    def learn(self, replies: Sequence[Reply]) -> None:
+        """Keep what sites are called, the newest ones: phones come and do not come again."""
+        self.names |= {reply.node: reply.site for reply in replies}
+        for node in list(self.names)[:-_KNOWN]:
+            del self.names[node]
+
+    def name(self, node: int) -> str:
+        """What a node is called; its number where it has never said."""
+        known = self.names.get(node)
+        if known is None and self.world is not None:
+            known = self.world.names.get(node)
+        return known or f"node {node}"
 
     def collect(self, grid: Grid, number: int, sent: ArrayRecord) -> Collected:
         """Call the clients of a round and collect what can be used.
@@ -156,13 +169,13 @@ class _Calls:
         found = list(grid.send_and_receive(messages, timeout=self.run.config.patience.reply))
         self._arrived = [m for m in self._arrived if m.metadata.src_node_id in kept] + found
         asked = Asked(self.number, self.called, self._back, self._beside)
-        guard, names = self.run.config.guard, self.run.names
+        guard = self.run.config.guard
         self.usable, refused = screen(self._arrived, asked, guard, central=self.central)
-        names |= {reply.node: reply.site for reply in self.usable}
+        self.run.learn(self.usable)
         codes = [(one.node, one.code) for one in refused]
         silent = nodes - {m.metadata.src_node_id for m in found}
         for node, code in sorted([*codes, *((node, "no reply in time") for node in silent)]):
-            self.failures[Failure(names.get(node, f"node {node}"), code)] = None
+            self.failures[Failure(self.run.name(node), code)] = None
 
     def collected(self, repeats: int) -> Collected:
         """The usable replies as they are computed with, and the rest of the story."""
@@ -195,7 +208,7 @@ def wait_for_clients(grid: Grid, strategy: Strategy, seconds: float) -> None:
     """
     least = strategy.min_available_nodes
     deadline = time.monotonic() + seconds
-    while (found := len(list(grid.get_node_ids()))) < least:
+    while (found := len(connected(grid))) < least:
         if time.monotonic() > deadline:
             raise UserError(
                 f"{found} client(s) connected after {seconds:g} s, at least {least} are needed: "

@@ -36,6 +36,8 @@ Arrays = Mapping[str, NDArray[Any]]
 
 def hostile(config: Config, names: Iterable[str]) -> tuple[str, ...]:
     """The hostile ones of the clients: the share of them, rounded, in the clients' order."""
+    if config.adversary.share == 0:
+        return ()  # nobody is counted, however many they are
     given = list(names)
     drawn = sorted(given, key=lambda name: uniform(config.seed, "hostile", name))
     chosen = set(drawn[: round(config.adversary.share * len(given))])
@@ -44,10 +46,10 @@ def hostile(config: Config, names: Iterable[str]) -> tuple[str, ...]:
 
 def among(grid: Grid, config: Config, names: Sequence[str]) -> Grid:
     """The grid, its hostile nodes in the way; node i + 1 is the client ``names[i]``."""
-    chosen = hostile(config, names)
+    chosen = set(hostile(config, names))
     if not chosen:
         return grid
-    return Attacked(grid, config, {names.index(name) + 1: name for name in chosen})
+    return Attacked(grid, config, {i: name for i, name in enumerate(names, 1) if name in chosen})
 
 
 class Attacked(Forwarding):

@@ -72,9 +72,9 @@ class Arm:
         return out if self.kind == "federated" else out / "arms" / self.name.replace(":", "-")
 
 
-def clients_of(arm: Arm, prepared: Prepared) -> dict[str, Selection]:
+def clients_of(arm: Arm, prepared: Prepared) -> Mapping[str, Selection]:
     """Who trains in an arm."""
-    clients = dict(prepared.clients)
+    clients = prepared.clients
     if arm.kind == "centralised":
         return pooled.Pooled(pooled.Config()).clients(clients)
     if arm.kind == "local":

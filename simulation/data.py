@@ -16,6 +16,7 @@ from fedbreath.features import Selection, Store
 from fedbreath.pretraining import require_enough
 from fedbreath.recording import Problem, Site
 from simulation.partitions import Partition
+from simulation.population import Population
 
 #: With fewer recordings to decode, starting processes takes longer than it saves.
 _WORTH_A_POOL = 300
@@ -160,8 +161,11 @@ def without_heard(
 
 def _clients(
     config: Config, stores: tuple[Store, ...], kept_out: Mapping[str, frozenset[str]]
-) -> tuple[dict[str, Selection], dict[str, str]]:
-    """Deal the training recordings; a client that the objective cannot use is left out."""
+) -> tuple[Mapping[str, Selection], dict[str, str]]:
+    """Deal the training recordings; a client that the objective cannot use is left out.
+
+    Of a declared population nobody is looked at: such a phone refuses its round.
+    """
     training = {
         s.site.name: s.select(lambda e, out=kept_out[s.site.name]: e.group not in out)  # type: ignore[misc]
         for s in stores
@@ -169,9 +173,12 @@ def _clients(
     }
     assert config.partition is not None
     partition: Partition = config.partition.build()
+    found = partition.clients(training)
+    if isinstance(found, Population):
+        return found, {}
     clients: dict[str, Selection] = {}
     left_out: dict[str, str] = {}
-    for name, selection in partition.clients(training).items():
+    for name, selection in found.items():
         try:
             require_enough(selection, config.objective)
         except SiteError as error:

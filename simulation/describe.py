@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from datetime import datetime
 from importlib.metadata import version
@@ -21,6 +21,7 @@ from fedbreath.report.spending import released
 from simulation.adversary import hostile
 from simulation.data import Prepared
 from simulation.partitions import UNKNOWN, units
+from simulation.population import Population
 
 
 def run_record(config: Config, overrides: tuple[str, ...]) -> r.RunRecord:
@@ -71,17 +72,24 @@ def describe(config: Config, prepared: Prepared) -> r.DataRecord:
     ]
     problems += _undealt(prepared)
     mixture_of = _mixture_of(config, prepared)
+    declared = isinstance(prepared.clients, Population)
     return r.DataRecord(
         sites=tuple(
             _site(s, prepared.held_out[s.site.name], prepared.hidden.get(s.site.name, frozenset()))
             for s in prepared.stores
         ),
-        clients=tuple(_client(n, chosen, mixture_of) for n, chosen in prepared.clients.items()),
+        clients=tuple(_client(n, chosen, mixture_of) for n, chosen in _looked_at(prepared).items()),
         partition=config.partition.name,
         problems=tuple(problems),
         mixture_of=mixture_of,
         hostile=hostile(config, prepared.clients),
+        declared=len(prepared.clients) if declared else None,
     )
+
+
+def _looked_at(prepared: Prepared) -> Mapping[str, Selection]:
+    """The clients whose recordings are known; nobody's of a declared population are."""
+    return {} if isinstance(prepared.clients, Population) else prepared.clients
 
 
 def _mixture_of(config: Config, prepared: Prepared) -> str:
@@ -94,7 +102,7 @@ def _mixture_of(config: Config, prepared: Prepared) -> str:
     first = {store.site.stratify[:1] for store in trained}
     if len(first) == 1 and () not in first:
         return next(iter(first))[0]
-    if any(len(selection.parts) > 1 for selection in prepared.clients.values()):
+    if any(len(selection.parts) > 1 for selection in _looked_at(prepared).values()):
         return "site"
     known = any(e.recording.device for store in trained for e in store.entries)
     return "device" if known else "modality"
@@ -103,7 +111,7 @@ def _mixture_of(config: Config, prepared: Prepared) -> str:
 def _undealt(prepared: Prepared) -> list[r.SkippedItem]:
     """Training recordings at no client; of a site that is a client, `left_out` tells."""
     dealt: Counter[str] = Counter()
-    for selection in prepared.clients.values():
+    for selection in _looked_at(prepared).values():
         for store, chosen in selection.parts:
             dealt[store.site.name] += len(chosen)
     found = []
@@ -112,6 +120,8 @@ def _undealt(prepared: Prepared) -> list[r.SkippedItem]:
         missing = sum(e.group not in held_out for e in store.entries) - dealt[name]
         if store.site.pretrain and missing and name not in prepared.left_out:
             reason = "at no client: the partition left them out, or their client was too small"
+            if isinstance(prepared.clients, Population):
+                reason = "at no client: the population's phones are other persons"
             found.append(r.SkippedItem(name, f"{missing} training recording(s)", reason))
     return found
 
@@ -178,7 +188,7 @@ def trained_on(prepared: Prepared) -> frozenset[str]:
     """Groups that some arm trained on, as the pool names them."""
     return frozenset(
         f"{store.site.name}/{store.entries[i].group}"
-        for selection in prepared.clients.values()
+        for selection in _looked_at(prepared).values()
         for store, chosen in selection.parts
         for i in chosen
     )

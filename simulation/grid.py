@@ -9,6 +9,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -23,6 +24,40 @@ SERVER = 0
 #: answered is left out. It is told how long a node may take, s.
 Deliver = Callable[[Sequence[Message], float | None], Iterator[Message]]
 
+V = TypeVar("V")
+
+
+class Numbered(Mapping[int, V]):
+    """What belongs to each of the nodes 1 to `count`: made when it is asked for, and not kept.
+
+    Args:
+        count: How many nodes there are.
+        make: Node id to what belongs to it.
+
+    >>> squares = Numbered(1_000_000, lambda node: node**2)
+    >>> squares[1000], len(squares), squares.nodes
+    (1000000, 1000000, range(1, 1000001))
+    """
+
+    def __init__(self, count: int, make: Callable[[int], V]) -> None:
+        self._nodes, self._make = range(1, count + 1), make
+
+    def __getitem__(self, node: int) -> V:
+        if node not in self._nodes:
+            raise KeyError(node)
+        return self._make(node)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @property
+    def nodes(self) -> range:
+        """Their ids."""
+        return self._nodes
+
 
 class LocalGrid(Grid):
     """Nodes that are reached by a function.
@@ -33,7 +68,8 @@ class LocalGrid(Grid):
     """
 
     def __init__(self, nodes: Iterable[int], deliver: Deliver) -> None:
-        self._nodes = list(nodes)
+        # A range is not listed: it may be a million phones.
+        self._nodes: Sequence[int] = nodes if isinstance(nodes, range) else list(nodes)
         self._reach = deliver
         self._numbers = itertools.count(1)
         self._replies: dict[str, Message] = {}
@@ -62,7 +98,7 @@ class LocalGrid(Grid):
 
     def get_node_ids(self) -> Iterable[int]:
         """All nodes: they are always connected."""
-        return list(self._nodes)
+        return self._nodes if isinstance(self._nodes, range) else list(self._nodes)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Let every node answer its message; return the messages' ids."""
@@ -112,7 +148,7 @@ class InProcessGrid(LocalGrid):
                 on_reply(node)
                 yield reply
 
-        super().__init__(contexts, deliver)
+        super().__init__(contexts.nodes if isinstance(contexts, Numbered) else contexts, deliver)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from fedbreath.privacy.client_central import ClientCentral
 from fedbreath.report.score_records import Kind
 from simulation import baselines
 from simulation.arms import Arm
+from simulation.population import Population
 from simulation.variants import Variant
+from strategies.federated import Cohort
 
 #: With more clients than this no local-only encoders are trained: each costs a run.
 MOST_LOCAL = 12
@@ -65,7 +67,9 @@ def plan(
         arms.append(
             Arm("start", "Public start", "start", note="what the run begins with, as it is")
         )
-    compared = config.evaluation.baselines and count > 1 and not private
+    # A declared population is never in one place: there is nothing to pool, and nobody to list.
+    declared = isinstance(clients, Population)
+    compared = config.evaluation.baselines and count > 1 and not private and not declared
     if compared:
         arms.append(_centralised(config, overrides, count))
     seeds = f"mean of {config.evaluation.random_seeds} seeds"
@@ -88,7 +92,8 @@ def called(config: Config, count: int) -> int:
     if isinstance(mechanism, ClientCentral):
         return mechanism.expected(count)
     assert config.strategy is not None
-    return max(1, round(count * getattr(config.strategy.config, "fraction", 1.0)))
+    drawn: Cohort = config.strategy.config
+    return drawn.size(count)
 
 
 def _trained(

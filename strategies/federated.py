@@ -43,11 +43,15 @@ class Cohort:
 
     Attributes:
         fraction: Share of the connected clients called in a round, at least one.
+        cohort: So many clients are called in place of a share, or all where fewer are
+            connected; None means the share. What a round costs then does not hang on how
+            many there are.
         minimum: Clients that must be connected before a round starts, and whose replies it
             must be able to use (all of them where a round calls fewer).
     """
 
     fraction: float = 1.0
+    cohort: int | None = None
     minimum: int = 1
 
     def __post_init__(self) -> None:
@@ -55,6 +59,23 @@ class Cohort:
             raise ValueError(f"fraction must lie in (0, 1], got {self.fraction}")
         if self.minimum < 1:
             raise ValueError(f"minimum must be >= 1, got {self.minimum}")
+        if self.cohort is not None and self.cohort < 1:
+            raise ValueError(f"cohort must be >= 1 or null, got {self.cohort}")
+        if self.cohort is not None and self.fraction != 1:
+            raise ValueError(
+                f"cohort={self.cohort} and fraction={self.fraction} both say how many clients a "
+                "round calls: leave one of them out"
+            )
+
+    def size(self, connected: int) -> int:
+        """How many of the connected clients a round calls.
+
+        >>> Cohort(fraction=0.1).size(55), Cohort(cohort=200).size(10_000), Cohort(cohort=9).size(4)
+        (6, 200, 4)
+        """
+        if self.cohort is not None:
+            return min(connected, self.cohort)
+        return min(connected, max(1, round(connected * self.fraction)))
 
 
 @dataclass(frozen=True)
@@ -118,8 +139,7 @@ class Federated(FlowerFedAvg, Generic[C]):
         Raises:
             UserError: The rule has no answer to as few replies as there are clients called.
         """
-        nodes = np.array(sorted(grid.get_node_ids()), dtype=np.uint64)
-        called = self.draw(server_round, nodes)
+        called = self.draw(server_round, connected(grid))
         if called:
             self.require(server_round, len(called), "client(s) called")
         config["server-round"] = server_round
@@ -133,11 +153,14 @@ class Federated(FlowerFedAvg, Generic[C]):
             Message(content=record, message_type=MessageType.TRAIN, dst_node_id=n) for n in called
         ]
 
-    def draw(self, number: int, nodes: NDArray[np.uint64]) -> list[int]:
+    def draw(self, number: int, nodes: Sequence[int]) -> list[int]:
         """The clients that a round calls, of those connected, in the order of node ids."""
-        size = min(len(nodes), max(1, round(len(nodes) * self.fraction_train)))
+        if not nodes:
+            return []
+        # By place: a range of a million nodes is not listed.
         rng = np.random.default_rng([self.seed, number])
-        return sorted(int(n) for n in rng.choice(nodes, size, replace=False))
+        places = rng.choice(len(nodes), self.config.size(len(nodes)), replace=False)
+        return sorted(nodes[place] for place in places.tolist())
 
     def require(self, number: int, found: int, what: str = "usable reply(ies)") -> None:
         """Refuse a round in which the rule has no answer.
@@ -148,7 +171,7 @@ class Federated(FlowerFedAvg, Generic[C]):
         if found < self.least:
             raise UserError(
                 f"round {number}: {found} {what}, but {type(self).__name__} needs at least "
-                f"{self.least}: call more clients (strategy.fraction, strategy.minimum)"
+                f"{self.least}: call more clients (strategy.fraction or cohort, strategy.minimum)"
             )
 
     @abstractmethod
@@ -179,6 +202,12 @@ class Federated(FlowerFedAvg, Generic[C]):
         made = {name: Array(array) for name, array in new.items()}
         arrays = ArrayRecord({**made, **self._stays})
         return arrays, MetricRecord({"clients": len(usable)})
+
+
+def connected(grid: Grid) -> Sequence[int]:
+    """The ids of the nodes that are there, in order; a range stays one."""
+    nodes = grid.get_node_ids()
+    return nodes if isinstance(nodes, range) else sorted(nodes)
 
 
 def mean(replies: Sequence[Reply], weighting: Weighting) -> Weights:

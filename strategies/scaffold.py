@@ -23,7 +23,7 @@ from fedbreath.aggregation import weighted_mean
 from fedbreath.aggregation.optimizers import control_step, parameters, scaled_step
 from fedbreath.guidance import CONTROL
 from strategies import Weights
-from strategies.federated import Cohort, Federated, kept, mean, part
+from strategies.federated import Cohort, Federated, connected, kept, mean, part
 from strategies.replies import Reply, values
 
 
@@ -63,7 +63,7 @@ class Scaffold(Federated[Config]):
     ) -> Iterable[Message]:
         """As for all strategies; who is connected is the population N."""
         messages = super().configure_train(server_round, arrays, config, grid)
-        self._population = len(list(grid.get_node_ids()))
+        self._population = len(connected(grid))
         return messages
 
     def extras(self, arrays: ArrayRecord) -> Mapping[str, ArrayRecord]:

@@ -199,19 +199,22 @@ class Simulated:
         """
         return [self._site(cohort) for cohort in range(self.config.cohorts)]
 
-    def _site(self, cohort: int) -> Site:
-        name, config = f"cohort-{cohort:02d}", self.config
-        size = self.world.cohort(cohort).size
-        recordings: list[Recording] = []
-        for number in range(quantity(config.persons, config.persons_spread, size, FEWEST)):
-            recordings += self._recordings(f"{name}/person-{number:04d}", cohort, number)
-        recordings.sort(key=lambda r: r.id)
-        return Site(
-            name, tuple(recordings), stratify=("disease", "smoker"), keys=("device", "place")
-        )
+    def size(self, cohort: int) -> int:
+        """How many persons of a cohort are listed; there is no end to those who could be."""
+        config, size = self.config, self.world.cohort(cohort).size
+        return quantity(config.persons, config.persons_spread, size, FEWEST)
 
-    def _recordings(self, subject: str, cohort: int, number: int) -> list[Recording]:
+    def person(self, cohort: int, number: int) -> Site:
+        """One person of a cohort as a site alone, listed or not; nobody else is drawn."""
+        return _site(cohort, self._recordings(cohort, number))
+
+    def _site(self, cohort: int) -> Site:
+        numbers = range(self.size(cohort))
+        return _site(cohort, [r for n in numbers for r in self._recordings(cohort, n)])
+
+    def _recordings(self, cohort: int, number: int) -> list[Recording]:
         config = self.config
+        subject = f"{name_of(cohort)}/{called(number)}"
         person = self.world.person(cohort, number)
         count = quantity(config.sessions, config.sessions_spread, person.diligence, 1)
         modalities: dict[Modality, Draw] = {"breath": Draw.BREATH, "cough": Draw.COUGH}
@@ -229,6 +232,21 @@ class Simulated:
             for labels in [labels_of(person, session)]
             for modality, kind in modalities.items()
         ]
+
+
+def name_of(cohort: int) -> str:
+    """The name of a cohort."""
+    return f"cohort-{cohort:02d}"
+
+
+def called(person: int) -> str:
+    """The name of a person within a cohort."""
+    return f"person-{person:04d}"
+
+
+def _site(cohort: int, recordings: list[Recording]) -> Site:
+    known = tuple(sorted(recordings, key=lambda r: r.id))
+    return Site(name_of(cohort), known, stratify=("disease", "smoker"), keys=("device", "place"))
 
 
 def labels_of(person: Person, session: Session) -> dict[str, str]:

@@ -124,10 +124,12 @@ class ClientCentral:
                 "are fedavg, fedavgm, fedadam, fedyogi, fedprox and fedema, or noise at the sites "
                 "(privacy=patient), after which every rule may follow"
             )
-        if getattr(run.strategy.config, "fraction", 1.0) != 1.0:
+        own = run.strategy.config
+        if getattr(own, "fraction", 1.0) != 1.0 or getattr(own, "cohort", None) is not None:
             raise ConfigError(
-                "strategy.fraction cannot go with privacy=client_central: a draw of a fixed size "
-                "gives no amplification. Set privacy.cohort, which draws each client by itself"
+                "strategy.fraction and strategy.cohort cannot go with privacy=client_central: a "
+                "draw of a fixed size gives no amplification. Set privacy.cohort, which draws "
+                "each client by itself"
             )
 
     @cached_property

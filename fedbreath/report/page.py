@@ -127,7 +127,9 @@ def _context(records: Records) -> dict[str, Any]:
         "signs": signs.table(records.rounds),
         "signs_sentence": signs.sentence(records.rounds),
         "alarm": signs.alarm(records.rounds),
-        "participation": participation(records.rounds, [c.name for c in data.clients]),
+        "participation": participation(
+            records.rounds, [c.name for c in data.clients], data.declared
+        ),
         "failures": failures(records),
         "repeated": repeated(records.rounds),
         "hostile": hostile(records),
@@ -166,14 +168,33 @@ def tiles(records: Records) -> tuple[Tile, ...]:
     pretrained = sum(site.pretrain for site in records.data.sites)
     sites = f"{pretrained} {'site' if pretrained == 1 else 'sites'}"
     wall = duration(run.seconds) if run.seconds is not None else "not finished"
-    return (
-        Tile(str(len(records.rounds)), "rounds"),
+    holders: tuple[Tile, ...] = (
         Tile(str(len(held)), "client" if len(held) == 1 else "clients", f"{sites}, {partition}"),
         Tile(persons([c.subjects for c in held]), "persons", no_ids),
         Tile(f"{sum(c.recordings for c in held):,}", "recordings"),
         Tile(hours(sum(c.seconds for c in held)), "of sound"),
+    )
+    if records.data.declared is not None:
+        holders = _declared(records, records.data.declared)
+    return (
+        Tile(str(len(records.rounds)), "rounds"),
+        *holders,
         Tile(wall, "wall time", run.machine.device),
         Tile(run.guarantee.mechanism.replace("_", " "), "privacy"),
+    )
+
+
+def _declared(records: Records, phones: int) -> tuple[Tile, ...]:
+    """The same of a population that is not listed: what is known of the phones that took part."""
+    took = [p for r in records.rounds for p in r.participants]
+    told = {p.name: p.recordings for p in took}
+    known = [n for n in told.values() if n is not None]
+    counted = f"{sum(known):,}" if len(known) == len(told) else "–"
+    return (
+        Tile(f"{phones:,}", "phones", "declared, not listed"),
+        Tile(f"{len(told):,}", "phones took part"),
+        Tile(counted, "recordings", "of those"),
+        Tile(f"{len(took):,}", "updates"),
     )
 
 

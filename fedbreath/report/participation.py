@@ -29,8 +29,16 @@ from fedbreath.report.svg import (
 _Place = tuple[str, int]
 
 
-def participation(rounds: Sequence[RoundRecord], names: Sequence[str]) -> Drawing | None:
-    """Rounds and clients: took part, failed, or was not called; None before any round."""
+def participation(
+    rounds: Sequence[RoundRecord], names: Sequence[str], declared: int | None = None
+) -> Drawing | None:
+    """Rounds and clients: took part, failed, or was not called; None before any round.
+
+    Args:
+        rounds: What happened.
+        names: Of the clients.
+        declared: Phones of a population that is not listed: those are shown that were called.
+    """
     if not rounds:
         return None
     took = {(p.name, r.number) for r in rounds for p in r.participants}
@@ -45,6 +53,8 @@ def participation(rounds: Sequence[RoundRecord], names: Sequence[str]) -> Drawin
     if len(took | failed) < len(rows) * len(numbers):
         keys.append(Key("not called", "empty", "patch"))
     shape = _spread(rows, took) if many else "One row a client, one column a round."
+    if declared is not None:
+        shape = f"Of {declared:,} phones, those that a round called: {len(rows):,}. {shape}"
     draw = _draw_counts if many else _draw_grid
     return drawing(
         "participation",
@@ -84,9 +94,10 @@ def hostile(records: Records) -> str:
     attack = str(told.get("attack", ""))
     sent = _SENT.get(attack, attack).format(factor=told.get("factor", 1.0))
     listed = ", ".join(names[:MANY]) + (", ..." if len(names) > MANY else "")
+    count = records.data.declared or len(records.data.clients)
     return (
-        f"{len(names)} of {len(records.data.clients)} clients of this simulation were made hostile "
-        f"and sent {sent} in every round that called them: {listed}."
+        f"{len(names)} of {count} clients of this simulation were made hostile and "
+        f"sent {sent} in every round that called them: {listed}."
     )
 
 

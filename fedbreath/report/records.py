@@ -176,6 +176,8 @@ class DataRecord:
         mixture_of: The label (or device, modality, site) that the clients' mixtures are
             of; null if not recorded.
         hostile: Names of the clients that a simulation made hostile.
+        declared: Phones of a declared population, none of which is listed among the clients;
+            null where all are.
     """
 
     sites: tuple[SiteFacts, ...]
@@ -184,6 +186,7 @@ class DataRecord:
     problems: tuple[SkippedItem, ...]
     mixture_of: str | None = None
     hostile: tuple[str, ...] = ()
+    declared: int | None = None
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,11 @@ def _numbers(records: Records) -> str:
     clients, run = records.data.clients, records.run
     failed = sum(len(r.failures) for r in records.rounds)
     held = f"{len(clients)} {'client' if len(clients) == 1 else 'clients'}"
+    if records.data.declared is not None:
+        held = f"{records.data.declared:,} phones declared"
     parts = [f"{len(records.rounds)} rounds", held, f"{failed} failures"]
-    parts.append(f"{sum(c.recordings for c in clients):,} recordings")
+    if clients:
+        parts.append(f"{sum(c.recordings for c in clients):,} recordings")
     parts.append("not finished" if run.seconds is None else duration(run.seconds))
     return " · ".join(parts)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from fedbreath.config import Config
+from fedbreath.errors import ConfigError
 from fedbreath.features import Selection
 from server.rounds import Observer
 
@@ -50,3 +52,17 @@ class Engine(Protocol):
     ) -> None:
         """Run a federation of these clients into a folder, or go on with it."""
         ...
+
+
+def require_cohort(config: Config, count: int) -> None:
+    """Refuse a round that calls more clients than there are.
+
+    Raises:
+        ConfigError: It does.
+    """
+    cohort = getattr(getattr(config.strategy, "config", None), "cohort", None)
+    if cohort is not None and cohort > count:
+        raise ConfigError(
+            f"strategy.cohort={cohort} clients a round, but there are {count}: lower it, or set "
+            "strategy.cohort=null strategy.fraction=1 to call all of them"
+        )

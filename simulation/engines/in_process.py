@@ -20,8 +20,9 @@ from fedbreath.config import load
 from fedbreath.features import Selection
 from server.rounds import Observer
 from simulation import PACKAGES, adversary, sites
-from simulation.engines import OnFit
-from simulation.grid import SERVER, InProcessGrid
+from simulation.engines import OnFit, require_cohort
+from simulation.grid import SERVER, InProcessGrid, Numbered
+from simulation.population import names_of
 from simulation.worlds import surrounded
 
 
@@ -77,17 +78,17 @@ class InProcess:
     ) -> None:
         """Run a federation of these clients into a folder, or go on with it."""
         torch.set_num_threads(self.config.threads)
-        names = list(clients)
+        config, names = load(overrides, PACKAGES), names_of(clients)
+        require_cohort(config, len(names))
         told = sites.run_config(overrides, folder)
 
         def open_site(context: Context, config: RunConfig) -> LocalSite:
             name = names[int(context.node_config["partition-id"])]
             return sites.site(config, name, clients[name], folder)
 
-        contexts = {i + 1: sites.context(i + 1, len(names), told) for i in range(len(names))}
+        contexts = Numbered(len(names), lambda node: sites.context(node, len(names), told))
         grid = InProcessGrid(
             client.app.build(open_site), contexts, lambda node: on_fit(names[node - 1])
         )
-        config = load(overrides, PACKAGES)
         seen = surrounded(adversary.among(grid, config, names), config, names)
         server.app.build(observe)(seen, Context(SERVER, SERVER, {}, RecordDict(), told))

@@ -5,7 +5,7 @@ thread, and replies are reduced in the order of clients: the weights are those o
 ``engine=in_process`` bit for bit, on any number of workers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,16 @@ from fedbreath.config import load
 from fedbreath.features import Selection
 from server.rounds import Observer
 from simulation import PACKAGES, adversary, sites
-from simulation.engines import OnFit, in_process
+from simulation.engines import OnFit, in_process, require_cohort
 from simulation.engines.in_process import InProcess
 from simulation.grid import SERVER, LocalGrid
 from simulation.pool import deal
 from simulation.pool.crew import Crew
+from simulation.pool.deal import Dealt
 from simulation.pool.delivery import Delivery
 from simulation.pool.segments import Segments
 from simulation.pool.worker import Federation
+from simulation.population import Population, names_of
 from simulation.worlds import surrounded
 
 
@@ -87,18 +89,28 @@ class ProcessPool:
             UserError: As for a run; or workers cannot start, or shared memory is short.
         """
         torch.set_num_threads(1)
+        config, names = load(overrides, PACKAGES), names_of(clients)
+        require_cohort(config, len(names))
         told = sites.run_config(overrides, folder)
-        sizes = {name: len(selection) for name, selection in clients.items()}
         with ExitStack() as stack:
             segments = stack.enter_context(Segments(folder))
             if self._crew is None:
                 self.start()
                 stack.callback(self.close)
             assert self._crew is not None
-            dealt = deal.write(clients, segments)
-            federation = Federation(told, folder.resolve(), dealt, len(clients))
-            delivery = Delivery(self._crew, segments, federation, sizes, on_fit)
-            grid = LocalGrid(range(1, len(clients) + 1), delivery)
-            config, names = load(overrides, PACKAGES), list(clients)
+            if isinstance(clients, Population):
+                dealt: Dealt = clients  # it is its own description
+            else:
+                dealt = deal.write(clients, segments)
+            federation = Federation(told, folder.resolve(), dealt, len(names))
+            delivery = Delivery(self._crew, segments, federation, names, size_of(clients), on_fit)
+            grid = LocalGrid(range(1, len(names) + 1), delivery)
             seen = surrounded(adversary.among(grid, config, names), config, names)
             server.app.build(observe)(seen, Context(SERVER, SERVER, {}, RecordDict(), told))
+
+
+def size_of(clients: Mapping[str, Selection]) -> Callable[[str], int]:
+    """What tells a client's number of recordings; phones that nobody has drawn count as equal."""
+    if isinstance(clients, Population):
+        return lambda _: 1
+    return lambda name: len(clients[name])

@@ -22,9 +22,10 @@ from fedbreath.errors import UserError
 from fedbreath.features import Selection
 from server.rounds import Observer
 from simulation import PACKAGES, adversary, sites
-from simulation.engines import OnFit, in_process
+from simulation.engines import OnFit, in_process, require_cohort
 from simulation.engines.in_process import InProcess
 from simulation.grid import SERVER, LocalGrid
+from simulation.population import Population
 from simulation.worlds import surrounded
 
 if TYPE_CHECKING:
@@ -115,8 +116,14 @@ class Ray:
         """Run a federation of these clients into a folder, or go on with it.
 
         Raises:
-            UserError: As for a run and `start`; or machines do not share the folder.
+            UserError: As for a run and `start`; clients are declared and not listed; or machines
+                do not share the folder.
         """
+        if isinstance(clients, Population):
+            raise UserError(
+                "engine=ray lists its clients, and partition=population declares them without a "
+                "list: engine=process_pool or engine=in_process runs it"
+            )
         torch.set_num_threads(self.config.threads)
         told = sites.run_config(overrides, folder)
         with ExitStack() as stack:
@@ -127,5 +134,6 @@ class Ray:
             deliver = stack.enter_context(self._session.serving(told, folder, clients, on_fit))
             grid = LocalGrid(range(1, len(clients) + 1), deliver)
             config, names = load(overrides, PACKAGES), list(clients)
+            require_cohort(config, len(names))
             seen = surrounded(adversary.among(grid, config, names), config, names)
             server.app.build(observe)(seen, Context(SERVER, SERVER, {}, RecordDict(), told))

@@ -21,7 +21,7 @@ UNKNOWN = "unknown"
 class Partition(Protocol):
     """A component of the group ``partition``."""
 
-    def clients(self, training: Mapping[str, Selection]) -> dict[str, Selection]:
+    def clients(self, training: Mapping[str, Selection]) -> Mapping[str, Selection]:
         """Training recordings of each site -> those of each client, by name."""
         ...
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Hashable
 
+#: Clients that are remembered: sites come again every round, phones hardly ever.
+_KNOWN = 4096
+
 
 class Costs:
     """A moving average of each client's measured seconds.
@@ -34,7 +37,9 @@ class Costs:
 
     def learn(self, client: Hashable, recordings: int, seconds: float) -> None:
         """Take in a measurement."""
-        before = self._seconds.get(client, seconds)
+        before = self._seconds.pop(client, seconds)
         self._seconds[client] = before + self.weight * (seconds - before)
+        if len(self._seconds) > _KNOWN:
+            del self._seconds[next(iter(self._seconds))]
         self._total[0] += seconds
         self._total[1] += recordings

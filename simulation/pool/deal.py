@@ -9,7 +9,7 @@ recordings, and then for each client its name and its entries, pickled one by on
 import dataclasses
 import functools
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,20 @@ from numpy.typing import NDArray
 
 from fedbreath.features import Entry, Selection, Store
 from simulation.pool.segments import Segments, memory_of
+from simulation.population import Population
 
 #: Selections that a worker keeps: sites come again every round, phones hardly ever.
 _KEPT = 64
 
 _PartOfClient = tuple[int, tuple[Entry, ...]]
+
+
+#: What a worker is told of all clients: a segment's name, or a population, which is its own
+#: description.
+Dealt = str | Population
+
+#: Number of a client -> its name and its recordings.
+Client = Callable[[int], tuple[str, Selection]]
 
 
 def write(clients: Mapping[str, Selection], segments: Segments) -> str:
@@ -76,7 +85,7 @@ class Deal:
         table = bytes(memory[8 : 8 * (count + 2)])
         self._starts: list[int] = np.frombuffer(table, np.int64).tolist()
         self._stores: list[Store] = [_opened(store) for store in self._piece(0)]
-        self.client = functools.lru_cache(_KEPT)(self._client)
+        self.client: Client = functools.lru_cache(_KEPT)(self._client)
 
     def _piece(self, index: int) -> Any:
         start, end = self._starts[index], self._starts[index + 1]

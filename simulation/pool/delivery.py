@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.shared_memory import SharedMemory
 
 from flwr.app import Error, Message, RecordDict
@@ -32,7 +32,8 @@ class Delivery:
         crew: Does the work.
         segments: Makes shared memory.
         federation: What all jobs have in common.
-        clients: Their recordings by name, in the order of node ids, which begin at 1.
+        names: Of the clients, in the order of node ids, which begin at 1.
+        size: Tells a client's number of recordings.
         on_reply: Told a client's name after each reply, as they come.
     """
 
@@ -41,11 +42,12 @@ class Delivery:
         crew: Crew,
         segments: Segments,
         federation: Federation,
-        clients: Mapping[str, int],
+        names: Sequence[str],
+        size: Callable[[str], int],
         on_reply: Callable[[str], None],
     ) -> None:
         self._crew, self._segments, self._federation = crew, segments, federation
-        self._clients, self._on_reply = list(clients.items()), on_reply
+        self._names, self._size, self._on_reply = names, size, on_reply
         self._costs = Costs()
         self._numbers = itertools.count()
         #: By what they are for: the k-th content that a round sends, a worker's replies.
@@ -73,7 +75,8 @@ class Delivery:
                 yield reply
 
     def _client(self, message: Message) -> tuple[str, int]:
-        return self._clients[message.metadata.dst_node_id - 1]
+        name = self._names[message.metadata.dst_node_id - 1]
+        return name, self._size(name)
 
     def _orders(self, messages: Sequence[Message]) -> list[Order]:
         """One a message; what several messages carry is written once."""

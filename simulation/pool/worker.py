@@ -26,9 +26,10 @@ from fedbreath.config import Config
 from simulation import sites
 from simulation.grid import Head, received
 from simulation.pool import parcels
-from simulation.pool.deal import Deal
+from simulation.pool.deal import Deal, Dealt
 from simulation.pool.parcels import Parcel
 from simulation.pool.segments import memory_of
+from simulation.population import Population
 
 #: What a worker says once it has imported everything.
 READY = "ready"
@@ -41,13 +42,13 @@ class Federation:
     Attributes:
         told: The run config of both apps.
         folder: The run's.
-        deal: The segment that says what each client has.
+        deal: Says what each client has.
         clients: How many there are.
     """
 
     told: dict[str, Any]
     folder: Path
-    deal: str
+    deal: Dealt
     clients: int
 
 
@@ -122,7 +123,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._federation: Federation | None = None
-        self._deal: Deal | None = None
+        self._deal: Deal | Population | None = None
         self._app = client.app.build(self._open_site)
         self._segments: dict[str, SharedMemory] = {}
         self._read: tuple[tuple[str, int], RecordDict] | None = None
@@ -155,7 +156,12 @@ class Desk:
         for segment in self._segments.values():
             segment.close()
         self._segments.clear()
-        self._deal, self._read = Deal(memory_of(self._segment(federation.deal))), None
+        dealt = federation.deal
+        if isinstance(dealt, Population):
+            self._deal = dealt
+        else:
+            self._deal = Deal(memory_of(self._segment(dealt)))
+        self._read = None
         self._federation = federation
 
     def _open_site(self, context: Context, config: Config) -> LocalSite:

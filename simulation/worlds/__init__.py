@@ -9,6 +9,7 @@ from typing import Protocol
 from flwr.serverapp import Grid
 
 from fedbreath.config import Config
+from simulation.grid import Numbered
 
 
 class World(Protocol):
@@ -35,4 +36,4 @@ def surrounded(grid: Grid, config: Config, names: Sequence[str]) -> Grid:
     """
     assert config.world is not None
     world: World = config.world.build()
-    return world.around(grid, config, dict(enumerate(names, 1)))
+    return world.around(grid, config, Numbered(len(names), lambda node: names[node - 1]))

@@ -86,7 +86,8 @@ class WorldGrid(Forwarding):
 
     def __init__(self, grid: Grid, rules: Rules, config: Config, names: Mapping[int, str]) -> None:
         super().__init__(grid)
-        self._rules, self._names = rules, dict(names)
+        self._rules, self._names = rules, names
+        self._nodes = np.fromiter(names, np.int64, len(names))
         self._steps = config.training.steps
         place: Any = config.privacy.target
         self._everybody = place.place == "server"
@@ -159,8 +160,7 @@ class WorldGrid(Forwarding):
         return [replies[m.metadata.dst_node_id] for m in asked if m.metadata.dst_node_id in replies]
 
     def _there(self) -> list[int]:
-        nodes = np.array(list(self._names), dtype=np.int64)
-        found: list[int] = nodes[self._rules.there(nodes, self._opened)].tolist()
+        found: list[int] = self._nodes[self._rules.there(self._nodes, self._opened)].tolist()
         return found
 
     def _trains(self, code: int) -> bool:

@@ -53,7 +53,8 @@ REFUSED = {
     f"{CENTRAL} privacy.cohort=2001": "cohort must lie in 1 to population = 2000, got 2001",
     f"{CENTRAL} privacy.simulated=201": "simulated must lie in 1 to cohort = 200, got 201",
     # Draws and rules of the server.
-    f"{CENTRAL} strategy.fraction=0.5": "strategy.fraction .* Poisson|fraction cannot go",
+    f"{CENTRAL} strategy.fraction=0.5": "strategy.fraction .* cannot go",
+    f"{CENTRAL} strategy.cohort=5": "strategy.cohort cannot go",
 }
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from fedbreath.config import load
-from fedbreath.errors import ConfigError
+from fedbreath.errors import ConfigError, UserError
 from simulation import PACKAGES
+from simulation.engines.ray import Config, Ray
+from simulation.population import Population
 from tests.simulation.tiny import Tiny
 
 
@@ -50,3 +52,9 @@ def test_addresses(address: str) -> None:
 def test_what_makes_no_sense_is_refused(word: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         load(["engine=ray", word], PACKAGES)
+
+
+def test_a_declared_population_is_refused(tmp_path: Path) -> None:
+    population = Population.__new__(Population)
+    with pytest.raises(UserError, match="engine=process_pool or engine=in_process"):
+        Ray(Config()).federate([], population, tmp_path, lambda *_: None, lambda _: None)

@@ -129,6 +129,20 @@ def test_fraction(fraction: float, nodes: int, count: int) -> None:
     assert drawn == sorted(drawn)
 
 
+@pytest.mark.parametrize(("cohort", "nodes", "count"), [(3, 10, 3), (10, 10, 10), (20, 10, 10)])
+def test_a_cohort_is_a_number_of_clients(cohort: int, nodes: int, count: int) -> None:
+    drawn = called(Config(cohort=cohort), 1, nodes)
+    assert len(set(drawn)) == len(drawn) == count
+    assert drawn == called(Config(fraction=count / nodes), 1, nodes)
+
+
+def test_a_cohort_is_at_least_one_and_goes_with_no_fraction() -> None:
+    with pytest.raises(ValueError, match="cohort must be >= 1 or null, got 0"):
+        Config(cohort=0)
+    with pytest.raises(ValueError, match=r"cohort=3 and fraction=0.5 both say"):
+        Config(cohort=3, fraction=0.5)
+
+
 def test_the_draw_depends_on_seed_and_round_alone() -> None:
     config = Config(fraction=0.3)
     draws = [called(config, n) for n in range(1, 30)]

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,9 @@ def build(data: st.DataObject, count: int) -> Partition:
     return made[data.draw(st.sampled_from(sorted(made)))]
 
 
-def clients_of(partition: Partition, given_: dict[str, Selection]) -> dict[str, Selection] | None:
+def clients_of(
+    partition: Partition, given_: dict[str, Selection]
+) -> Mapping[str, Selection] | None:
     """None where the key was drawn that no recording of these sites has."""
     config = getattr(partition, "config", None)
     key = getattr(config, "key", getattr(config, "label", "site"))
