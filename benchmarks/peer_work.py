@@ -89,7 +89,9 @@ def flower(cache: str, rounds: int, watch: Watch) -> None:
         total = rounds + engine.WARM_UP
         strategy.start(grid, weights, num_rounds=total, evaluate_fn=evaluate)
 
-    own: dict[str, Any] = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+    own: dict[str, Any] = {
+        "address": "local", "num_cpus": 2, "include_dashboard": False, "log_to_driver": False,
+    }  # fmt: skip
     needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0.0}
     run_simulation(
         server, client, 100, backend_config={"init_args": own, "client_resources": needs}
