@@ -8,7 +8,7 @@ Differences are paired over persons; a strategy is non-inferior where the interv
 
 Everything is compared on validation persons, since the default follows from it. ``--test``
 then trains FedAvg and the best strategy on all who are not test persons and scores them on
-the test persons, once. A server's learning rate is chosen before, with a seed of its own.
+the test persons, once. A server's learning rate is chosen before, with seeds of its own.
 A study that was stopped goes on with the same command. ``key=value`` settings hold for all
 runs. The last line is one JSON object.
 """

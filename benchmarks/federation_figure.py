@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.federation_table import Sheet
-from benchmarks.federation_verdict import MARGIN
+from benchmarks.federation_verdict import MARGIN, told_of
 from benchmarks.objectives_table import Estimate
 from fedbreath.report.svg import (
     PHONE,
@@ -24,7 +24,7 @@ from fedbreath.report.svg import (
     sign,
     write,
 )
-from fedbreath.report.wording import change, decimal, tone
+from fedbreath.report.wording import decimal, tone
 
 _KEYS = {
     "federated": Key("Federated", "blue", "o", ""),
@@ -52,7 +52,7 @@ def gaps(sheet: Sheet) -> Drawing | None:
     if not points:
         return None
     points.sort(key=lambda point: -point[2].value)
-    spoken = "; ".join(f"{title} {change(gap)}" for title, _, gap in points)
+    spoken = "; ".join(f"{title} {told_of(gap)}" for title, _, gap in points)
     average = sheet.averages[0]
     return drawing(
         f"gaps-{sheet.stage}-{sheet.setting}",
@@ -62,8 +62,8 @@ def gaps(sheet: Sheet) -> Drawing | None:
             f"{average.title} AUROC ({average.says}) less that of centralised training with as "
             f"many steps. Bars are 95 % intervals over the {sheet.dealt.persons} persons, paired. "
             f"The dashed line is no difference, the dotted one the margin of {MARGIN:g}: an arm "
-            "whose bar lies right of it is non-inferior. A number in bold has an interval that leaves "
-            "out 0."
+            "whose bar lies right of it is non-inferior. A number in bold has an interval that "
+            "leaves out 0."
         ),
         keys=tuple(key for kind, key in _KEYS.items() if any(p[1] == kind for p in points)),
     )
@@ -108,7 +108,7 @@ def _draw_row(axes: Axes, point: _Point, top: float, used: float, phone: bool) -
         write(axes, title, (0, middle), shift=(-166, 0), size=14, bold=True, va="center")
         sure = tone(gap) in ("gain", "loss")
         role = "ink" if sure else "muted"
-        write(axes, change(gap), (1, middle), shift=(24, 0), role=role, size=13, bold=sure,
+        write(axes, told_of(gap), (1, middle), shift=(24, 0), role=role, size=13, bold=sure,
               va="center")  # fmt: skip
     key = _KEYS[kind]
     axes.plot([gap.low, gap.high], [middle, middle], color=colour(key.role), linewidth=2,

@@ -42,7 +42,7 @@ STRATEGIES = ("fedavg", "fedadam", "fedema", "ldawa")
 RATED = ("fedadam", "fedyogi")
 RATES = (0.003, 0.01)
 
-#: The screening of a rate has a seed that nothing else has.
+#: The screening of a rate has seeds that nothing else has, from this one.
 SCREENING_SEED = 1000
 
 #: Phones differ so much that a client of a Dirichlet mixture has one or two models.

@@ -17,6 +17,7 @@ from benchmarks.federation_verdict import (
     listed,
     non_inferiority,
     sentences,
+    told_of,
 )
 from benchmarks.objectives_page import Part
 from benchmarks.objectives_table import Estimate
@@ -24,7 +25,7 @@ from fedbreath.report import page as report
 from fedbreath.report.tables import Cell
 from fedbreath.report.tables import Row as Shown
 from fedbreath.report.wording import Verdict as Words
-from fedbreath.report.wording import change, decimal, interval, tone
+from fedbreath.report.wording import decimal, interval, tone
 
 _HERE = Path(__file__).parent
 
@@ -178,7 +179,7 @@ def _mean(mean: Estimate | None, gain: Estimate | None) -> Cell:
 def _change(paired: Estimate | None) -> Cell:
     if paired is None:
         return Cell()
-    value, _, bounds = change(paired).partition(" (")
+    value, _, bounds = told_of(paired).partition(" (")
     return Cell(value, bounds.rstrip(")"), mark=_mark(paired), order=f"{paired.value:.6f}")
 
 

@@ -100,32 +100,34 @@ class Study:
         return with_steps(run, self.asked.steps, clients)
 
     def screening(self) -> list[Run]:
-        """A run for each strategy with a rate, rate and kind of data."""
+        """Runs that choose a server's rate: each rate on each kind of data, at several seeds."""
         rates = self.asked.server_rates
         rated = [name for name in self.asked.strategies if name in RATED]
         first = {kind_of(s): s for s in reversed(self.asked.settings)}
+        if len(rates) == 1:
+            return []
         return [
-            self.planned(Run("screening", setting, "federated", name, rate, seed=SCREENING_SEED))
+            self.planned(Run("screening", setting, "federated", name, rate, seed=seed))
+            for seed in range(SCREENING_SEED, SCREENING_SEED + self.asked.seeds)
             for setting in first.values()
             for name in rated[:1]
             for rate in rates
-            if len(rates) > 1
         ]
 
     def choose_rates(self, screened: Sequence[Run]) -> None:
-        """The better rate for each kind of data, by the first mean."""
+        """The better rate for each kind of data, by the first mean over the seeds."""
         rates = self.asked.server_rates
         self.rates = dict.fromkeys(("real", "simulated"), rates[0]) if len(rates) == 1 else {}
-        values: dict[str, dict[float, float]] = {}
+        values: dict[str, dict[float, list[float]]] = {}
         for run in screened:
-            result = self.results.get(run)
-            if result and not result.failed and run.rate is not None:
-                dealt = self.dealt[run.setting, False]
-                mean = table.over(result, averages(dealt.tasks)[0])[0]
-                values.setdefault(kind_of(run.setting), {})[run.rate] = float(mean)
+            result, stated = self.results[run], averages(self.dealt[run.setting, False].tasks)
+            if stated and not result.failed and run.rate is not None:
+                of = values.setdefault(kind_of(run.setting), {})
+                of.setdefault(run.rate, []).append(float(table.over(result, stated[0])[0]))
         for kind, of in values.items():
-            self.rates[kind] = max(of, key=lambda rate: of[rate])
-            told = ", ".join(f"{rate:g}: {value:.3f}" for rate, value in of.items())
+            means = {rate: float(np.mean(each)) for rate, each in of.items()}
+            self.rates[kind] = max(means, key=lambda rate: means[rate])
+            told = ", ".join(f"{rate:g}: {value:.3f}" for rate, value in means.items())
             self.console.print(f"server rate, {kind}: {told}", highlight=False)
 
     def compared(self, stage: Stage, strategies: Sequence[str], alone: bool = True) -> list[Run]:
@@ -187,13 +189,15 @@ class Study:
         return scoring + BESIDE + run.steps * float(self.costs.values.get(kind, 0.0))
 
     def expected(self, wanted: Sequence[Run]) -> float:
-        """Seconds that remain of the comparison and the stage on test persons."""
-        seen: dict[tuple[str, ...], float] = {self.words(r): self.cost(r) for r in wanted}
-        total = sum(seen.values())
+        """Seconds that runs and the stage on test persons take, what is done already included."""
+        total = sum(map(self.cost, self.distinct(wanted)))
         if self.asked.test:
-            few = {self.words(r): self.cost(r) for r in wanted if _tested_too(r)}
-            total += sum(few.values())
+            total += sum(map(self.cost, filter(_tested_too, self.distinct(wanted))))
         return total / self.crew.workers
+
+    def distinct(self, wanted: Sequence[Run]) -> list[Run]:
+        """One of each of those that are composed alike."""
+        return list({(self.words(run), run.site): run for run in wanted}.values())
 
     def sheets(self) -> list[Sheet]:
         """What there is, stage by stage and setting by setting."""
@@ -218,7 +222,8 @@ def study(asked: Asked, crew: Crew, console: Console) -> list[Sheet]:
     screened = own.screening()
     wanted = own.compared("validation", asked.strategies)
     told = duration(own.expected([*screened, *wanted]))
-    said = f"{len({own.words(r) for r in wanted})} runs, {len(screened)} to choose a server's rate"
+    count = len(own.distinct(wanted))
+    said = f"{count} runs, and {len(screened)} to choose a server's rate"
     console.print(f"{said}; expected in all: {told} with {crew.workers} free cores",
                   highlight=False)  # fmt: skip
     if asked.estimate:

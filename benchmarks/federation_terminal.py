@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.federation_table import Row, Sheet
-from benchmarks.federation_verdict import default, non_inferiority, sentences, winner
+from benchmarks.federation_verdict import default, non_inferiority, sentences, told_of, winner
 from benchmarks.objectives_table import Estimate
-from fedbreath.report.wording import change, decimal, interval
+from fedbreath.report.wording import decimal, interval
 
 
 def name_of(row: Row) -> str:
@@ -43,7 +43,7 @@ def _table(one: Sheet) -> Table:
                 name_of(row),
                 f"{row.steps:,}" if row.steps else "",
                 f"{decimal(mean.value, 3)} ({interval(mean)})",
-                change(gap) if gap else "",
+                told_of(gap) if gap else "",
                 f"{decimal(share.value)} ({interval(share)})" if share else "",
                 non_inferiority(gap) if gap else "",
             )

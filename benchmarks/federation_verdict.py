@@ -16,7 +16,7 @@ from benchmarks.federation_table import (
     paired,
 )
 from benchmarks.objectives_table import Estimate, Floats, estimate
-from fedbreath.report.wording import change, tone
+from fedbreath.report.wording import decimal, interval, tone
 
 #: Of non-inferiority: so much AUROC may be lost to centralised training.
 MARGIN = 0.01
@@ -123,13 +123,13 @@ def default(sheets: Sequence[Sheet]) -> tuple[str, str]:
     for lead in found:
         if tone(lead.mean) == "gain" and not lead.worse:
             return lead.strategy, (
-                f"{lead.strategy} is ahead of fedavg by {change(lead.mean)} over all settings and "
+                f"{lead.strategy} is ahead of fedavg by {told_of(lead.mean)} over all settings and "
                 "behind beyond noise in none: the default follows it."
             )
     best = found[0]
     why = "within noise" if tone(best.mean) != "gain" else f"but behind in {listed(best.worse)}"
     return FEDAVG[1], (
-        f"The best other strategy, {best.strategy}, differs from fedavg by {change(best.mean)} "
+        f"The best other strategy, {best.strategy}, differs from fedavg by {told_of(best.mean)} "
         f"over all settings, {why}: fedavg stays the default."
     )
 
@@ -144,7 +144,7 @@ def sentences(sheet: Sheet) -> list[str]:
     gain = paired(sheet.draws, CENTRALISED, UNTRAINED, name)
     if gain is not None and estimate(gain).low <= 0:
         told.append(
-            f"Centralised training gained {change(estimate(gain))} over the untrained network, "
+            f"Centralised training gained {told_of(estimate(gain))} over the untrained network, "
             "which its interval does not tell from 0: no share of it is stated."
         )
     for verdict, says in (
@@ -175,7 +175,16 @@ def _best(rows: Sequence[Row], name: str) -> str:
         return f"{best.key[1]} has the greatest mean; fedavg was not run."
     ahead = best.over_fedavg[name]
     noise = "" if tone(ahead) in ("gain", "loss") else ", within noise"
-    return f"{best.key[1]} has the greatest mean, {change(ahead)} to fedavg{noise}."
+    return f"{best.key[1]} has the greatest mean, {told_of(ahead)} to fedavg{noise}."
+
+
+def told_of(difference: Estimate) -> str:
+    """A difference to the digits that the margin needs.
+
+    >>> told_of(Estimate(-0.004, -0.0121, 0.0031))
+    '−0.004 (−0.012 to 0.003)'
+    """
+    return f"{decimal(difference.value, 3, sign=True)} ({interval(difference, 3)})"
 
 
 def listed(names: Sequence[str]) -> str:
