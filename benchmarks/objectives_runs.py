@@ -144,7 +144,7 @@ def _train(result: Result, config: Config, prepared: Prepared, folder: Path) -> 
         result,
         clients=tuple(clients),
         train_seconds=time.process_time() - began,
-        notes=tuple(_notes(folder)),
+        notes=tuple(notes(folder)),
     )
 
 
@@ -156,7 +156,7 @@ def _enough(selection: Selection, config: Config) -> bool:
     return True
 
 
-def _notes(folder: Path) -> list[str]:
+def notes(folder: Path) -> list[str]:
     """What the rounds tell: fits that failed, and collapse at the end."""
     lines = (folder / "rounds.jsonl").read_text(encoding="utf-8").split("\n")
     rounds = [loads(RoundRecord, line) for line in lines if line]
