@@ -61,7 +61,7 @@ def _encoder(chosen: Component) -> tuple[Component, str]:
         small = vit.Config(8, 1, 2, patch_mels=8, patch_frames=8, adapter=adapter)
         return Component(vit.Vit, small), "a ViT of one block of width 8"
     norm: Any = getattr(config, "norm", "group")
-    tiny = Component(cnn.Cnn, cnn.Config((8, 8), 2, norm, adapter=adapter))
+    tiny = Component(cnn.Cnn, cnn.Config((8, 8), 2, norm=norm, adapter=adapter))
     said = f"a CNN of two blocks of 8 channels, {norm} norm"
     if isinstance(config, cnn.Config):
         return tiny, said
