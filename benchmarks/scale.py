@@ -101,15 +101,20 @@ def verdicts(grid: Sequence[Found], long: Found, declared: Found) -> dict[str, f
     def worst(what: str) -> float:
         return max(other.middle(what) / first.middle(what) for first, other in pairs)
 
+    def grown(values: Sequence[float]) -> float:
+        return values[-1] / values[min(9, len(values) - 2)]
+
     a, b = line(grid)
-    early, cohort = min(9, len(long.total) - 2), declared.asked.cohort
+    cohort = declared.asked.cohort
     smallest = max((same[0] for same in by_cohort.values()), key=lambda f: -f.asked.phones)
     return {
         "memory_ratio": worst("total"),
         "memory_ratio_extremes": long.middle("total") / smallest.middle("total"),
         "time_ratio": worst("cpu"),
         "wall_ratio": worst("seconds"),
-        "growth": long.total[-1] / long.total[early],
+        "growth": grown(long.total),
+        "growth_server_rss": grown(long.parent),
+        "growth_worker_rss": grown(long.worker),
         "growth_kb_a_round": 1000 * long.slope("total"),
         "round_cpu_s": a,
         "phone_cpu_ms": 1000 * b,
@@ -161,7 +166,7 @@ def main(words: Sequence[str] | None = None) -> None:
     seconds, most = look(asked.declared)
     told: dict[str, Any] = {
         **verdicts(grid, long, declared),
-        "look_s": seconds,
+        "look_cpu_s": seconds,
         "look_mb": most,
         "encoder": long.encoder,
         "load": [round(before, 2), round(os.getloadavg()[0], 2)],
