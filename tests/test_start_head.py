@@ -40,9 +40,13 @@ def test_the_head_is_that_of_the_start_travels_and_is_not_trained(run: Path) -> 
     # A client reads no file: what it is sent is all it has.
     client = Learner(load(started(run)))
     update = client.fit(sent, {}, selection, rng_of(0, "site", 1), 1)
-    changed = {name for name in sent if not torch.equal(update.state[name], sent[name])}
-    assert changed
-    assert all(name.startswith("encoder.") for name in changed)
+    # It stands still, so it does not come back.
+    assert update.state.keys() == {name for name in sent if name.startswith("encoder.")}
+    assert any(not torch.equal(update.state[name], sent[name]) for name in update.state)
+    assert all(
+        torch.equal(client.shared_state()[name], sent[name])
+        for name in sent.keys() - update.state.keys()
+    )
     assert not any(name.startswith("head.") for name in update.kept)
 
 
