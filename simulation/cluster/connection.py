@@ -43,6 +43,8 @@ def connect(address: str | None, workers: int, threads: int) -> None:
         "runtime_env": {"env_vars": _environment(threads)},
     }
     if address is None:
+        # Ray would run clients at a priority of 15 below this process, which waits for them.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         settings |= {"num_cpus": workers * threads, "include_dashboard": False}
     try:
         ray.init(**settings)

@@ -107,6 +107,8 @@ def test_all_killed_and_resumed(tiny: Tiny, tmp_path: Path, whole: dict[str, Any
     until(lambda: rounds(out) >= 1 or process.poll() is not None)
     at_work = actors_of(process)
     assert len(at_work) == 2
+    priorities = {os.getpriority(os.PRIO_PROCESS, pid) for pid in at_work}
+    assert priorities == {os.getpriority(os.PRIO_PROCESS, 0)}, "Ray's own is 15 lower"
     os.kill(process.pid, signal.SIGKILL)
     until(lambda: not any(map(alive, at_work)), 20)
     again = finished([f"resume={out}", *RAY])
