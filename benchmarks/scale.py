@@ -124,7 +124,7 @@ def verdicts(grid: Sequence[Found], long: Found, declared: Found) -> dict[str, f
         "declared_memory_mb": declared.middle("total"),
         "declared_cpu_s": declared.middle("cpu"),
         "predicted_cpu_s": a + b * cohort,
-        "predicted_memory_mb": long.middle("total"),
+        "predicted_memory_mb": by_cohort[cohort][-1].middle("total"),
     }
 
 

@@ -33,13 +33,12 @@ def svg(grid: Sequence[Found], long: Found, declared: Found, fit: tuple[float, f
         figure = Figure(figsize=(10, 6.6), facecolor="white", layout="constrained")
         FigureCanvasSVG(figure)
         (memory, time), (cohort, rounds) = figure.subplots(2, 2)
-        _against_population(memory, grid, declared, "total", "memory of all processes, MB")
-        memory.axhline(
-            long.middle("total"), color=_MUTED, linewidth=1, linestyle="dashed",
-            label="predicted",
-        )  # fmt: skip
+        largest = max(grid, key=lambda f: (f.asked.phones, f.asked.cohort)).middle("total")
+        _against_population(memory, grid, declared, "total", largest)
+        memory.set_ylabel("memory of all processes, MB", color=_MUTED)
+        _against_population(time, grid, declared, "cpu", fit[0] + fit[1] * declared.asked.cohort)
+        time.set_ylabel("processor time of a round, s", color=_MUTED)
         memory.legend(frameon=False, loc="lower right")
-        _against_population(time, grid, declared, "cpu", "processor time of a round, s")
         _against_cohort(cohort, grid, fit)
         _over_rounds(rounds, long)
         out = io.StringIO()
@@ -48,7 +47,7 @@ def svg(grid: Sequence[Found], long: Found, declared: Found, fit: tuple[float, f
 
 
 def _against_population(
-    axes: Axes, grid: Sequence[Found], declared: Found, what: str, label: str
+    axes: Axes, grid: Sequence[Found], declared: Found, what: str, predicted: float
 ) -> None:
     """One line a cohort; the largest population, which was only run for three rounds, is hollow."""
     for number, cohort in enumerate(sorted({f.asked.cohort for f in grid})):
@@ -61,8 +60,10 @@ def _against_population(
                 [declared.asked.phones], [declared.middle(what)], markerfacecolor="white",
                 linestyle="", label=f"cohort {cohort}, 3 rounds", **look,  # type: ignore[arg-type]
             )  # fmt: skip
+    label = f"predicted, cohort {declared.asked.cohort}"
+    axes.axhline(predicted, color=_MUTED, linewidth=1, linestyle="dashed", label=label)
     axes.set_xscale("log")
-    _finish(axes, "phones in the population", label)
+    _finish(axes, "phones in the population", "")
 
 
 def _against_cohort(axes: Axes, grid: Sequence[Found], fit: tuple[float, float]) -> None:
@@ -91,7 +92,7 @@ def _over_rounds(axes: Axes, long: Found) -> None:
 
 
 def _finish(axes: Axes, across: str, up: str) -> None:
-    axes.set_ylim(0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     axes.set_xlabel(across, color=_MUTED)
     axes.set_ylabel(up, color=_MUTED)
     axes.grid(color=_GRID)

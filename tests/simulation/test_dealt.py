@@ -24,13 +24,15 @@ WORDS = {
     "quantity_skew": ("partition.clients=3",),
 }
 
+#: A declared population deals nobody whom the data list (`tests.simulation.partitions`).
+DEALING = [name for name in choices("partition") if name != "population"]
+
 
 def prepared(tiny: Tiny, name: str, *more: str) -> Prepared:
     return prepare(tiny.config(f"partition={name}", *WORDS.get(name, ()), *more))
 
 
-# A declared population trains other persons than those that are read (partitions/test_population).
-@pytest.mark.parametrize("name", [n for n in choices("partition") if n != "population"])
+@pytest.mark.parametrize("name", DEALING)
 def test_every_training_person_is_whole_at_one_client(tiny: Tiny, name: str) -> None:
     found = prepared(tiny, name)
     assert found.left_out == {}
@@ -45,7 +47,7 @@ def test_every_training_person_is_whole_at_one_client(tiny: Tiny, name: str) -> 
     assert len(whole) == len(expected)
 
 
-@pytest.mark.parametrize("name", choices("partition"))
+@pytest.mark.parametrize("name", DEALING)
 def test_the_record_counts_what_was_dealt(tiny: Tiny, name: str) -> None:
     words = (f"partition={name}", *WORDS.get(name, ()))
     found = prepared(tiny, name)
